@@ -1,0 +1,295 @@
+package zipgen
+
+import (
+	"bytes"
+	"fmt"
+	"iter"
+	"math"
+	"slices"
+	"sort"
+	"strings"
+)
+
+// Options are an archive's own settings.
+type Options struct {
+	// Comment is the archive comment (4.4.26), at most [MaxNameLen] bytes.
+	Comment string
+}
+
+// blockLen is the number of entries a block holds. Blocks are filled once and
+// never grow after, so building needs no spare memory for doubling slices.
+const blockLen = 4096
+
+// block is a run of entries: records without pointers, and their names end to end.
+type block struct {
+	records []record
+	names   []byte
+}
+
+func (b *block) name(i int) []byte {
+	if i+1 < len(b.records) {
+		return b.names[b.records[i].name:b.records[i+1].name]
+	}
+	return b.names[b.records[i].name:]
+}
+
+// Builder collects entries in order. The zero Builder is ready for use.
+type Builder struct {
+	blocks []block
+	count  int
+	at     uint64 // where the next local header goes
+	dir    uint64 // length of the central directory so far
+	last   string
+}
+
+// Add appends an entry. Names must come in ascending bytewise order, with
+// directories' trailing slash; the error wraps one of the sentinels of this
+// package and leaves the builder as it was.
+func (b *Builder) Add(e Entry) error {
+	if err := e.check(); err != nil {
+		return err
+	}
+	if b.count > 0 && e.Name <= b.last {
+		if e.Name == b.last {
+			return fmt.Errorf("%q: %w", clip(e.Name), ErrDuplicate)
+		}
+		return fmt.Errorf("%q after %q: %w", clip(e.Name), clip(b.last), ErrOrder)
+	}
+	if parent, ok := b.fileAbove(e.Name); ok {
+		return fmt.Errorf("%q is a file, and %q needs it as a directory: %w", clip(parent), clip(e.Name), ErrDuplicate)
+	}
+	r := record{offset: b.at, central: b.dir, size: uint64(e.Size), modTime: e.ModTime, mode: e.Mode}
+	local, central := r.lens(len(e.Name))
+	at, dir := b.at+uint64(local)+r.size, b.dir+uint64(central)
+	// What is left over room for end records with the longest comment.
+	if at+dir > math.MaxInt64-1<<20 {
+		return fmt.Errorf("%q: %w: the archive would pass 2^63-1 bytes", clip(e.Name), ErrSize)
+	}
+
+	if b.count%blockLen == 0 {
+		b.seal()
+		b.blocks = append(b.blocks, block{records: make([]record, 0, 64)})
+	}
+	blk := &b.blocks[len(b.blocks)-1]
+	r.name = uint32(len(blk.names))
+	blk.names = append(blk.names, e.Name...)
+	blk.records = append(blk.records, r)
+	b.at, b.dir, b.last = at, dir, e.Name
+	b.count++
+	return nil
+}
+
+// seal gives the newest block its final size.
+func (b *Builder) seal() {
+	if len(b.blocks) > 0 {
+		blk := &b.blocks[len(b.blocks)-1]
+		blk.names, blk.records = slices.Clip(bytes.Clone(blk.names)), slices.Clip(slices.Clone(blk.records))
+	}
+}
+
+// fileAbove looks for a file among name's parents. Parents shared with the
+// entry before were looked for then.
+func (b *Builder) fileAbove(name string) (string, bool) {
+	shared := 0
+	for shared < len(name) && shared < len(b.last) && name[shared] == b.last[shared] {
+		shared++
+	}
+	for i := strings.LastIndexByte(name[:shared], '/') + 1; ; i++ {
+		n := strings.IndexByte(name[i:], '/')
+		if n < 0 {
+			return "", false
+		}
+		i += n
+		if _, ok := (&Archive{blocks: b.blocks}).Find(name[:i]); ok {
+			return name[:i], true
+		}
+	}
+}
+
+// Archive returns the finished layout. The builder must not be used after.
+func (b *Builder) Archive(o Options) (*Archive, error) {
+	if len(o.Comment) > MaxNameLen {
+		return nil, fmt.Errorf("the comment has %d bytes, at most %d fit", len(o.Comment), MaxNameLen)
+	}
+	// A reader looks for this signature from the end.
+	if strings.Contains(o.Comment, "PK\x05\x06") {
+		return nil, fmt.Errorf("the comment holds the signature of an end record")
+	}
+	b.seal()
+	e := end{count: uint64(b.count), directory: b.dir, directoryAt: b.at, comment: o.Comment}
+	return &Archive{blocks: b.blocks, count: b.count, directoryAt: b.at, directoryLen: b.dir, end: e.append(nil)}, nil
+}
+
+// New lays out an archive of entries in any order. The slice is left as it is.
+func New(entries []Entry, o Options) (*Archive, error) {
+	sorted := slices.SortedFunc(slices.Values(entries), func(a, b Entry) int { return strings.Compare(a.Name, b.Name) })
+	var b Builder
+	for _, e := range sorted {
+		if err := b.Add(e); err != nil {
+			return nil, err
+		}
+	}
+	return b.Archive(o)
+}
+
+// Archive is the layout of one ZIP file: immutable, and safe for any number of
+// goroutines. It takes 40 bytes an entry and the bytes of its name.
+type Archive struct {
+	blocks       []block
+	count        int
+	directoryAt  uint64
+	directoryLen uint64
+	end          []byte // the records after the directory, with the comment
+}
+
+// Len returns the number of entries.
+func (a *Archive) Len() int { return a.count }
+
+// Size returns the archive's length in bytes.
+func (a *Archive) Size() int64 {
+	return int64(a.directoryAt+a.directoryLen) + int64(len(a.end))
+}
+
+// Directory returns where the central directory starts and its length in bytes.
+func (a *Archive) Directory() (offset, length int64) {
+	return int64(a.directoryAt), int64(a.directoryLen)
+}
+
+func (a *Archive) at(i int) (*record, []byte) {
+	b := &a.blocks[i/blockLen]
+	return &b.records[i%blockLen], b.name(i % blockLen)
+}
+
+// Entry returns entry i, 0 <= i < Len().
+func (a *Archive) Entry(i int) Entry {
+	r, name := a.at(i)
+	return Entry{Name: string(name), Mode: r.mode, Size: int64(r.size), ModTime: r.modTime}
+}
+
+// EntrySize returns the size of entry i's data without making its name.
+func (a *Archive) EntrySize(i int) int64 {
+	r, _ := a.at(i)
+	return int64(r.size)
+}
+
+// HeaderOffset returns where entry i's local header starts in the archive.
+func (a *Archive) HeaderOffset(i int) int64 {
+	r, _ := a.at(i)
+	return int64(r.offset)
+}
+
+// DataOffset returns where entry i's data starts in the archive.
+func (a *Archive) DataOffset(i int) int64 {
+	r, name := a.at(i)
+	local, _ := r.lens(len(name))
+	return int64(r.offset) + int64(local)
+}
+
+// Find returns the index of the entry with this name.
+func (a *Archive) Find(name string) (int, bool) {
+	i := a.search(func(_ *record, n []byte) bool { return string(n) > name }) - 1
+	if i < 0 {
+		return 0, false
+	}
+	_, n := a.at(i)
+	return i, string(n) == name
+}
+
+// search returns the first entry for which past is true, as sort.Search does.
+func (a *Archive) search(past func(r *record, name []byte) bool) int {
+	// The first entries of the blocks lie far apart: find the block, then look inside.
+	k := sort.Search(len(a.blocks), func(k int) bool {
+		return past(&a.blocks[k].records[0], a.blocks[k].name(0))
+	}) - 1
+	if k < 0 {
+		return 0
+	}
+	b := &a.blocks[k]
+	return k*blockLen + sort.Search(len(b.records), func(i int) bool {
+		return past(&b.records[i], b.name(i))
+	})
+}
+
+// Kind tells where an extent's bytes come from.
+type Kind uint8
+
+const (
+	// LocalHeader is an entry's local file header with name and extra field.
+	LocalHeader Kind = iota
+	// Data is an entry's data.
+	Data
+	// CentralHeader is an entry's file header in the central directory.
+	CentralHeader
+	// End is all records after the directory, with the archive comment.
+	End
+)
+
+// Extent is a run of archive bytes with one origin.
+type Extent struct {
+	Kind   Kind
+	Entry  int   // index of the entry; Len() for End
+	Offset int64 // of the first byte in the archive
+	Len    int64 // in bytes, never 0
+}
+
+// Extent returns the extent that holds byte off, 0 <= off < Size(), in
+// O(log Len()).
+func (a *Archive) Extent(off int64) Extent {
+	switch dir := off - int64(a.directoryAt); {
+	case dir >= int64(a.directoryLen):
+		return a.endExtent()
+	case dir >= 0:
+		i := a.search(func(r *record, _ []byte) bool { return int64(r.central) > dir }) - 1
+		return a.extent(CentralHeader, i)
+	}
+	i := a.search(func(r *record, _ []byte) bool { return int64(r.offset) > off }) - 1
+	if x := a.extent(LocalHeader, i); off < x.Offset+x.Len {
+		return x
+	}
+	return a.extent(Data, i)
+}
+
+func (a *Archive) endExtent() Extent {
+	return Extent{Kind: End, Entry: a.count, Offset: int64(a.directoryAt + a.directoryLen), Len: int64(len(a.end))}
+}
+
+func (a *Archive) extent(k Kind, i int) Extent {
+	r, name := a.at(i)
+	local, central := r.lens(len(name))
+	switch k {
+	case LocalHeader:
+		return Extent{Kind: k, Entry: i, Offset: int64(r.offset), Len: int64(local)}
+	case Data:
+		return Extent{Kind: k, Entry: i, Offset: int64(r.offset) + int64(local), Len: int64(r.size)}
+	}
+	return Extent{Kind: k, Entry: i, Offset: int64(a.directoryAt + r.central), Len: int64(central)}
+}
+
+// next returns the extent after x, which must not be End, in O(1).
+func (a *Archive) next(x Extent) Extent {
+	switch {
+	case x.Kind == LocalHeader && a.EntrySize(x.Entry) > 0:
+		return a.extent(Data, x.Entry)
+	case x.Entry+1 < a.count && x.Kind == CentralHeader:
+		return a.extent(CentralHeader, x.Entry+1)
+	case x.Entry+1 < a.count:
+		return a.extent(LocalHeader, x.Entry+1)
+	case x.Kind != CentralHeader:
+		return a.extent(CentralHeader, 0)
+	}
+	return a.endExtent()
+}
+
+// Extents yields the extents of the n bytes from off on, in order; the first and
+// the last may reach outside of them.
+func (a *Archive) Extents(off, n int64) iter.Seq[Extent] {
+	return func(yield func(Extent) bool) {
+		stop := min(off+n, a.Size())
+		if off < 0 || off >= stop {
+			return
+		}
+		for x := a.Extent(off); yield(x) && x.Offset+x.Len < stop; {
+			x = a.next(x)
+		}
+	}
+}

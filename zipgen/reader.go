@@ -1,0 +1,126 @@
+package zipgen
+
+import (
+	"errors"
+	"fmt"
+	"io"
+)
+
+// Content gives what a layout does not hold. Its methods are called by as many
+// goroutines as there are readers.
+type Content interface {
+	// CRC32 returns the CRC-32 (4.4.7) of entry i's data. It is not asked for
+	// entries without data.
+	CRC32(i int) (uint32, error)
+	// ReadEntryAt fills p with the data of entry i from off on; never more
+	// than the entry's Size is asked for. It fills p whole or returns an error.
+	ReadEntryAt(i int, p []byte, off int64) error
+}
+
+// Reader reads an archive's bytes. It implements [io.ReaderAt] and is safe for
+// any number of goroutines.
+type Reader struct {
+	*Archive
+	content Content
+}
+
+// NewReader returns a reader that takes CRCs and data from c.
+func (a *Archive) NewReader(c Content) *Reader { return &Reader{a, c} }
+
+var errNegativeOffset = errors.New("zipgen: negative offset")
+
+// ReadAt reads len(p) bytes from offset off of the archive, less only at the
+// archive's end, with [io.EOF]. Errors of the content come back wrapped, with
+// the entry's name, and the number of right bytes before.
+func (r *Reader) ReadAt(p []byte, off int64) (int, error) {
+	if off < 0 {
+		return 0, errNegativeOffset
+	}
+	size := r.Size()
+	if off >= size {
+		if len(p) == 0 {
+			return 0, nil
+		}
+		return 0, io.EOF
+	}
+	n := 0
+	for x := r.Extent(off); n < len(p); {
+		at := off + int64(n) - x.Offset // inside the extent
+		q := p[n : n+int(min(int64(len(p)-n), x.Len-at))]
+		if err := r.readExtent(x, q, at); err != nil {
+			return n, err
+		}
+		n += len(q)
+		if x.Kind == End {
+			break
+		}
+		if at+int64(len(q)) == x.Len {
+			x = r.next(x)
+		}
+	}
+	if n < len(p) {
+		return n, io.EOF
+	}
+	return n, nil
+}
+
+func (r *Reader) readExtent(x Extent, p []byte, off int64) error {
+	var err error
+	switch x.Kind {
+	case Data:
+		err = r.content.ReadEntryAt(x.Entry, p, off)
+	case End:
+		copy(p, r.end[off:])
+	default:
+		rec, name := r.at(x.Entry)
+		var crc uint32
+		if rec.size > 0 {
+			crc, err = r.content.CRC32(x.Entry)
+		}
+		if err == nil {
+			rec.render(p, off, x.Kind, name, crc)
+		}
+	}
+	if err != nil {
+		_, name := r.at(x.Entry)
+		return fmt.Errorf("%q: %w", clip(string(name)), err)
+	}
+	return nil
+}
+
+// lens returns the lengths of the local and the central header, from the same
+// functions that render them.
+func (r *record) lens(nameLen int) (local, central int) {
+	var buf [maxExtraLen]byte
+	local = localHeaderLen + nameLen + len(r.appendLocalExtra(buf[:0]))
+	central = centralHeaderLen + nameLen + len(r.appendCentralExtra(buf[:0]))
+	return local, central
+}
+
+// render puts the bytes from off on of a header into p, with name and extra
+// field, on the stack alone.
+func (r *record) render(p []byte, off int64, k Kind, name []byte, crc uint32) {
+	var fixedBuf [centralHeaderLen]byte
+	var extraBuf [maxExtraLen]byte
+	var fixed, extra []byte
+	if k == LocalHeader {
+		extra = r.appendLocalExtra(extraBuf[:0])
+		fixed = r.appendLocalHeader(fixedBuf[:0], name, crc, len(extra))
+	} else {
+		extra = r.appendCentralExtra(extraBuf[:0])
+		fixed = r.appendCentralHeader(fixedBuf[:0], name, crc, len(extra))
+	}
+	skip := int(off)
+	p, skip = copyFrom(p, fixed, skip)
+	p, skip = copyFrom(p, name, skip)
+	copyFrom(p, extra, skip)
+}
+
+// copyFrom copies src without its first skip bytes to p, and returns what is
+// left of p and of skip.
+func copyFrom(p, src []byte, skip int) ([]byte, int) {
+	if skip >= len(src) {
+		return p, skip - len(src)
+	}
+	return p[copy(p, src[skip:]):], 0
+}

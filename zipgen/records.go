@@ -1,0 +1,271 @@
+package zipgen
+
+import (
+	"encoding/binary"
+	"unicode/utf8"
+)
+
+const (
+	localHeaderSignature          = 0x04034b50 // 4.3.7
+	centralHeaderSignature        = 0x02014b50 // 4.3.12
+	zip64EndSignature             = 0x06064b50 // 4.3.14
+	zip64LocatorSignature         = 0x07064b50 // 4.3.15
+	endSignature                  = 0x06054b50 // 4.3.16
+	localHeaderLen                = 30         // + file name + extra field
+	centralHeaderLen              = 46         // + file name + extra field
+	zip64EndLen                   = 56
+	zip64LocatorLen               = 20
+	endLen                        = 22     // + comment
+	zip64ExtraID                  = 0x0001 // 4.5.3
+	extendedTimestampID           = 0x5455
+	maxExtraLen                   = 4 + 24 + 9 // ZIP64 with three fields, extended timestamp
+	uint16max                     = 1<<16 - 1
+	uint32max                     = 1<<32 - 1
+	flagUTF8                      = 1 << 11 // 4.4.4
+	hostUnix                      = 3 << 8  // 4.4.2.2
+	madeBy                        = hostUnix | 30
+	madeByZIP64                   = hostUnix | 45
+	neededFile                    = 10 // 4.4.3.2
+	neededDir                     = 20
+	neededZIP64                   = 45
+	externalDirectory             = 0x10 // MS-DOS directory attribute
+	externalSymlink        uint32 = 0xA1FF0000
+)
+
+// record is what an archive keeps of an entry. Its name stands in the block's
+// name bytes, up to the next record's.
+type record struct {
+	offset  uint64 // of the local header from the archive's start
+	central uint64 // of the central header from the directory's start
+	size    uint64
+	modTime int64
+	name    uint32
+	mode    uint32
+}
+
+func (r *record) isDir() bool { return r.mode&TypeMask == TypeDir }
+
+// needsZIP64 tells whether either header of the entry has a ZIP64 extra field.
+// The sentinel itself does not fit the field that it marks.
+func (r *record) needsZIP64() bool { return r.size >= uint32max || r.offset >= uint32max }
+
+// versionNeeded is the same in both headers: some readers refuse a difference.
+func (r *record) versionNeeded() uint16 {
+	switch {
+	case r.needsZIP64():
+		return neededZIP64
+	case r.isDir():
+		return neededDir
+	}
+	return neededFile
+}
+
+// flags has bit 11 (4.4.4) exactly when the name needs it and may have it.
+func flags(name []byte) uint16 {
+	for _, c := range name {
+		if c >= utf8.RuneSelf {
+			if utf8.Valid(name) {
+				return flagUTF8
+			}
+			return 0
+		}
+	}
+	return 0
+}
+
+// externalAttributes holds the st_mode in its upper half (4.4.15).
+func (r *record) externalAttributes() uint32 {
+	switch r.mode & TypeMask {
+	case TypeSymlink:
+		return externalSymlink
+	case TypeDir:
+		return r.mode<<16 | externalDirectory
+	}
+	return r.mode << 16
+}
+
+func saturate32(v uint64) uint32 { return uint32(min(v, uint32max)) }
+
+// appendLocalExtra appends the extra field of the local header. ZIP64 comes
+// first, with both sizes or not at all (4.5.3).
+func (r *record) appendLocalExtra(b []byte) []byte {
+	if r.size >= uint32max {
+		b = binary.LittleEndian.AppendUint16(b, zip64ExtraID)
+		b = binary.LittleEndian.AppendUint16(b, 16)
+		b = binary.LittleEndian.AppendUint64(b, r.size) // uncompressed
+		b = binary.LittleEndian.AppendUint64(b, r.size) // compressed
+	}
+	return appendExtendedTimestamp(b, r.modTime)
+}
+
+// appendCentralExtra appends the extra field of the central header. ZIP64 holds
+// exactly the fields whose 32-bit slot is saturated, in this order (4.5.3).
+func (r *record) appendCentralExtra(b []byte) []byte {
+	if r.needsZIP64() {
+		b = binary.LittleEndian.AppendUint16(b, zip64ExtraID)
+		at := len(b)
+		b = binary.LittleEndian.AppendUint16(b, 0)
+		if r.size >= uint32max {
+			b = binary.LittleEndian.AppendUint64(b, r.size) // uncompressed
+			b = binary.LittleEndian.AppendUint64(b, r.size) // compressed
+		}
+		if r.offset >= uint32max {
+			b = binary.LittleEndian.AppendUint64(b, r.offset)
+		}
+		binary.LittleEndian.PutUint16(b[at:], uint16(len(b)-at-2))
+	}
+	return appendExtendedTimestamp(b, r.modTime)
+}
+
+// appendLocalHeader appends the fixed part of the local file header (4.3.7).
+// File name and extra field follow it.
+//
+//	offset  size  field                       value
+//	     0     4  signature                   0x04034b50
+//	     4     2  version needed to extract   10; 20 directory; 45 ZIP64
+//	     6     2  general purpose bit flag    bit 11 if the name needs UTF-8; bit 3 never
+//	     8     2  compression method          0: stored
+//	    10     4  last mod file time, date    UTC
+//	    14     4  crc-32
+//	    18     4  compressed size             0xFFFFFFFF: in the ZIP64 field
+//	    22     4  uncompressed size           the same
+//	    26     2  file name length
+//	    28     2  extra field length
+func (r *record) appendLocalHeader(b, name []byte, crc uint32, extraLen int) []byte {
+	clock, date := dosTime(r.modTime)
+	size := saturate32(r.size)
+	b = binary.LittleEndian.AppendUint32(b, localHeaderSignature)
+	b = binary.LittleEndian.AppendUint16(b, r.versionNeeded())
+	b = binary.LittleEndian.AppendUint16(b, flags(name))
+	b = binary.LittleEndian.AppendUint16(b, 0)
+	b = binary.LittleEndian.AppendUint16(b, clock)
+	b = binary.LittleEndian.AppendUint16(b, date)
+	b = binary.LittleEndian.AppendUint32(b, crc)
+	b = binary.LittleEndian.AppendUint32(b, size)
+	b = binary.LittleEndian.AppendUint32(b, size)
+	b = binary.LittleEndian.AppendUint16(b, uint16(len(name)))
+	return binary.LittleEndian.AppendUint16(b, uint16(extraLen))
+}
+
+// appendCentralHeader appends the fixed part of the central directory's file
+// header (4.3.12). File name and extra field follow it; there is no comment.
+//
+//	offset  size  field                       value
+//	     0     4  signature                   0x02014b50
+//	     4     2  version made by             3: Unix; 3.0, 4.5 with ZIP64
+//	     6    10  version needed .. date      as in the local header
+//	    16     4  crc-32
+//	    20     4  compressed size             0xFFFFFFFF: in the ZIP64 field
+//	    24     4  uncompressed size           the same
+//	    28     2  file name length
+//	    30     2  extra field length
+//	    32     2  file comment length         0
+//	    34     2  disk number start           0
+//	    36     2  internal file attributes    0
+//	    38     4  external file attributes    st_mode << 16
+//	    42     4  offset of local header      0xFFFFFFFF: in the ZIP64 field
+func (r *record) appendCentralHeader(b, name []byte, crc uint32, extraLen int) []byte {
+	made := uint16(madeBy)
+	if r.needsZIP64() {
+		made = madeByZIP64
+	}
+	clock, date := dosTime(r.modTime)
+	size := saturate32(r.size)
+	b = binary.LittleEndian.AppendUint32(b, centralHeaderSignature)
+	b = binary.LittleEndian.AppendUint16(b, made)
+	b = binary.LittleEndian.AppendUint16(b, r.versionNeeded())
+	b = binary.LittleEndian.AppendUint16(b, flags(name))
+	b = binary.LittleEndian.AppendUint16(b, 0)
+	b = binary.LittleEndian.AppendUint16(b, clock)
+	b = binary.LittleEndian.AppendUint16(b, date)
+	b = binary.LittleEndian.AppendUint32(b, crc)
+	b = binary.LittleEndian.AppendUint32(b, size)
+	b = binary.LittleEndian.AppendUint32(b, size)
+	b = binary.LittleEndian.AppendUint16(b, uint16(len(name)))
+	b = binary.LittleEndian.AppendUint16(b, uint16(extraLen))
+	b = binary.LittleEndian.AppendUint16(b, 0)
+	b = binary.LittleEndian.AppendUint16(b, 0)
+	b = binary.LittleEndian.AppendUint16(b, 0)
+	b = binary.LittleEndian.AppendUint32(b, r.externalAttributes())
+	return binary.LittleEndian.AppendUint32(b, saturate32(r.offset))
+}
+
+// end holds what the records after the central directory tell.
+type end struct {
+	count       uint64
+	directory   uint64 // length in bytes
+	directoryAt uint64 // offset from the archive's start
+	comment     string
+}
+
+func (e *end) needsZIP64() bool {
+	return e.count >= uint16max || e.directory >= uint32max || e.directoryAt >= uint32max
+}
+
+// append appends the ZIP64 end record and its locator where needed, and the end
+// of central directory record with the archive comment. With ZIP64 the classic
+// record's count, size and offset are saturated together: some readers test
+// only one of them.
+//
+// ZIP64 end of central directory record (4.3.14):
+//
+//	offset  size  field                            value
+//	     0     4  signature                        0x06064b50
+//	     4     8  size of the rest                 44
+//	    12     2  version made by                  3: Unix; 4.5
+//	    14     2  version needed to extract        45
+//	    16     4  number of this disk              0
+//	    20     4  disk of the directory's start    0
+//	    24     8  entries on this disk
+//	    32     8  entries in total
+//	    40     8  size of the directory
+//	    48     8  offset of the directory
+//
+// ZIP64 end of central directory locator (4.3.15):
+//
+//	 0     4  signature                        0x07064b50
+//	 4     4  disk of the ZIP64 end record     0
+//	 8     8  offset of the ZIP64 end record
+//	16     4  total number of disks            1
+//
+// End of central directory record (4.3.16):
+//
+//	 0     4  signature                        0x06054b50
+//	 4     2  number of this disk              0
+//	 6     2  disk of the directory's start    0
+//	 8     2  entries on this disk             0xFFFF: in the ZIP64 record
+//	10     2  entries in total                 the same
+//	12     4  size of the directory            0xFFFFFFFF: in the ZIP64 record
+//	16     4  offset of the directory          the same
+//	20     2  comment length
+func (e *end) append(b []byte) []byte {
+	count, size, offset := uint16(e.count), uint32(e.directory), uint32(e.directoryAt)
+	if e.needsZIP64() {
+		b = binary.LittleEndian.AppendUint32(b, zip64EndSignature)
+		b = binary.LittleEndian.AppendUint64(b, zip64EndLen-12)
+		b = binary.LittleEndian.AppendUint16(b, madeByZIP64)
+		b = binary.LittleEndian.AppendUint16(b, neededZIP64)
+		b = binary.LittleEndian.AppendUint32(b, 0)
+		b = binary.LittleEndian.AppendUint32(b, 0)
+		b = binary.LittleEndian.AppendUint64(b, e.count)
+		b = binary.LittleEndian.AppendUint64(b, e.count)
+		b = binary.LittleEndian.AppendUint64(b, e.directory)
+		b = binary.LittleEndian.AppendUint64(b, e.directoryAt)
+
+		b = binary.LittleEndian.AppendUint32(b, zip64LocatorSignature)
+		b = binary.LittleEndian.AppendUint32(b, 0)
+		b = binary.LittleEndian.AppendUint64(b, e.directoryAt+e.directory)
+		b = binary.LittleEndian.AppendUint32(b, 1)
+
+		count, size, offset = uint16max, uint32max, uint32max
+	}
+	b = binary.LittleEndian.AppendUint32(b, endSignature)
+	b = binary.LittleEndian.AppendUint16(b, 0)
+	b = binary.LittleEndian.AppendUint16(b, 0)
+	b = binary.LittleEndian.AppendUint16(b, count)
+	b = binary.LittleEndian.AppendUint16(b, count)
+	b = binary.LittleEndian.AppendUint32(b, size)
+	b = binary.LittleEndian.AppendUint32(b, offset)
+	b = binary.LittleEndian.AppendUint16(b, uint16(len(e.comment)))
+	return append(b, e.comment...)
+}
