@@ -1,0 +1,277 @@
+// Package layout turns a layout file into plans: it reads the YAML, walks the
+// source folders, and works out which entry of which archive comes from where.
+//
+// In scope: the layout file's meaning, names inside archives, the walk. Out of
+// scope: ZIP records (package zipgen), file data and CRCs.
+package layout
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"vzip/internal/source"
+)
+
+// Layout is what a layout file says, checked, with defaults filled in.
+type Layout struct {
+	File     string // as given by the user, for messages
+	Archives []Archive
+
+	roots []string // folders that sources are below, each once
+}
+
+// Archive is one virtual ZIP file.
+type Archive struct {
+	Name     string // path below the mountpoint, slash-separated
+	Mappings []Mapping
+	Options
+
+	pos
+}
+
+// Mapping puts one source into an archive: an item of the "entries" list.
+type Mapping struct {
+	Source  string // absolute path
+	As      string // name inside the archive, "" for its root
+	Include []string
+	Exclude []string
+
+	pos
+	asGiven bool
+	ref     source.Ref
+	root    int // index into Layout.roots
+	stat    source.Stat
+}
+
+// Symlinks says what becomes of symbolic links.
+type Symlinks string
+
+// Special says what becomes of FIFOs, sockets and devices.
+type Special string
+
+// Names says what becomes of names that some readers refuse.
+type Names string
+
+// Modes says which permissions entries get.
+type Modes string
+
+// Values of the options of these types.
+const (
+	SymlinksStore  Symlinks = "store"
+	SymlinksFollow Symlinks = "follow"
+	SymlinksSkip   Symlinks = "skip"
+	SymlinksError  Symlinks = "error"
+
+	SpecialSkip  Special = "skip"
+	SpecialError Special = "error"
+
+	NamesError  Names = "error"
+	NamesEscape Names = "escape"
+	NamesRaw    Names = "raw"
+
+	ModesSource Modes = "source"
+	ModesFixed  Modes = "fixed"
+)
+
+// Options are an archive's options; "defaults" sets them for all archives.
+type Options struct {
+	Comment     string
+	Symlinks    Symlinks
+	Special     Special
+	Names       Names
+	Directories bool
+	Modes       Modes  // fixed: 0644 for files, 0755 for directories
+	ModTime     *int64 // seconds since 1970 for every entry; nil: the source's
+}
+
+func defaultOptions() Options {
+	return Options{Symlinks: SymlinksStore, Special: SpecialSkip, Names: NamesError, Modes: ModesSource, Directories: true}
+}
+
+// pos is a place in the layout file, both numbers from 1.
+type pos struct{ line, column int }
+
+// Problem is one thing that is wrong, at a place in the layout file.
+type Problem struct {
+	Line, Column int
+	What         string // and what to do
+	// Source tells that a source on disk is at fault, not the layout file.
+	Source bool
+}
+
+// Problems is the error with everything that is wrong, in the file's order.
+type Problems struct {
+	File string
+	List []Problem
+}
+
+// maxProblems keeps a tree of a million bad names from a million lines.
+const maxProblems = 100
+
+func (p *Problems) add(at pos, isSource bool, format string, args ...any) {
+	p.List = append(p.List, Problem{at.line, at.column, fmt.Sprintf(format, args...), isSource})
+}
+
+// Error is one line a problem: "file:line:column: what".
+func (p *Problems) Error() string {
+	var b strings.Builder
+	for i, x := range p.List {
+		if i == maxProblems {
+			fmt.Fprintf(&b, "\n%s: and %d problems more", p.File, len(p.List)-i)
+			break
+		}
+		if i > 0 {
+			b.WriteByte('\n')
+		}
+		if x.Line > 0 {
+			fmt.Fprintf(&b, "%s:%d:%d: %s", p.File, x.Line, x.Column, x.What)
+		} else {
+			fmt.Fprintf(&b, "%s: %s", p.File, x.What)
+		}
+	}
+	return b.String()
+}
+
+// SourcesOnly tells whether the layout file itself is right.
+func (p *Problems) SourcesOnly() bool {
+	return !slices.ContainsFunc(p.List, func(x Problem) bool { return !x.Source })
+}
+
+func (p *Problems) orNil() error {
+	if len(p.List) == 0 {
+		return nil
+	}
+	slices.SortStableFunc(p.List, func(a, b Problem) int {
+		if a.Line != b.Line {
+			return a.Line - b.Line
+		}
+		return a.Column - b.Column
+	})
+	return p
+}
+
+// maxFileLen is the largest layout file that is read, in bytes.
+const maxFileLen = 16 << 20
+
+// Load reads a layout file and looks at its source folders, not into them. env
+// looks a variable up, as os.LookupEnv does. A *Problems error has all that is
+// wrong.
+func Load(file string, env func(string) (string, bool)) (*Layout, error) {
+	problem := func(format string, args ...any) error {
+		return &Problems{File: file, List: []Problem{{What: fmt.Sprintf(format, args...)}}}
+	}
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, problem("the layout file can't be read: %v", cause(err))
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, maxFileLen+1))
+	if err != nil {
+		return nil, problem("the layout file can't be read: %v", cause(err))
+	}
+	if len(text) > maxFileLen {
+		return nil, problem("the layout file has more than %d MiB: split it", maxFileLen>>20)
+	}
+	abs, err := filepath.Abs(file)
+	if err != nil {
+		return nil, err
+	}
+	problems := &Problems{File: file}
+	l := parse(problems, filepath.Dir(abs), text, env)
+	if l != nil {
+		l.findSources(problems)
+	}
+	if err := problems.orNil(); err != nil {
+		return nil, err
+	}
+	return l, nil
+}
+
+// findSources looks every source up, and fills in what depends on whether it is
+// a file or a folder.
+func (l *Layout) findSources(problems *Problems) {
+	numbers := map[string]int{}
+	for a := range l.Archives {
+		for m := range l.Archives[a].Mappings {
+			m := &l.Archives[a].Mappings[m]
+			if m.Source == "" {
+				continue // said already
+			}
+			// Links in the path that the user wrote are followed; what they
+			// lead to is the root that nothing is read outside of.
+			real, err := filepath.EvalSymlinks(m.Source)
+			if err != nil {
+				problems.add(m.pos, true, "source %s: %v: check the path", m.Source, cause(err))
+				continue
+			}
+			ref := source.Ref{Root: real, Rel: ".", Follow: l.Archives[a].Symlinks == SymlinksFollow}
+			fi, err := os.Stat(real)
+			if err == nil && !fi.IsDir() {
+				ref.Root, ref.Rel = filepath.Dir(real), filepath.Base(real)
+			}
+			if err == nil {
+				m.stat, err = ref.Lstat()
+			}
+			if err != nil {
+				problems.add(m.pos, true, "source %s: %v: check the path and its permissions", m.Source, cause(err))
+				continue
+			}
+			switch {
+			case m.stat.IsDir():
+			case !m.stat.IsRegular():
+				problems.add(m.pos, true, "source %s is no file or folder: name one of these", m.Source)
+			case m.asGiven && m.As == "":
+				problems.add(m.pos, false, `"as: ." puts the content of a folder at the root, but source %s is a file: give it a name`, m.Source)
+			case m.Include != nil || m.Exclude != nil:
+				problems.add(m.pos, false, "include and exclude choose from a folder, but source %s is a file: leave them out", m.Source)
+			}
+			if _, ok := numbers[ref.Root]; !ok {
+				numbers[ref.Root] = len(l.roots)
+				l.roots = append(l.roots, ref.Root)
+			}
+			m.ref, m.root = ref, numbers[ref.Root]
+			if !m.asGiven {
+				m.As = l.defaultName(problems, &l.Archives[a], m)
+			}
+		}
+	}
+}
+
+// defaultName is the source's base name, spelt as the names option says.
+func (l *Layout) defaultName(problems *Problems, a *Archive, m *Mapping) string {
+	base := filepath.Base(m.Source)
+	if base == "/" {
+		problems.add(m.pos, false, `the source is the root folder, which has no name: add "as: ." or another name`)
+		return ""
+	}
+	name, err := a.Names.spell(base)
+	if err != nil {
+		problems.add(m.pos, false, "source %s: %v", m.Source, err)
+	}
+	return name
+}
+
+// Sources yields the absolute paths of all sources, links in them resolved.
+func (l *Layout) Sources() []string {
+	var paths []string
+	for _, a := range l.Archives {
+		for _, m := range a.Mappings {
+			paths = append(paths, path.Join(m.ref.Root, m.ref.Rel))
+		}
+	}
+	slices.Sort(paths)
+	return slices.Compact(paths)
+}
+
+// cause strips the operation and path that the message around it says already.
+func cause(err error) error {
+	if e, ok := err.(*os.PathError); ok {
+		return e.Err
+	}
+	return err
+}

@@ -1,0 +1,104 @@
+package layout
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/bmatcuk/doublestar/v4"
+)
+
+// patterns are globs over paths relative to a source folder. A pattern that
+// matches a folder covers all that is in it. A slash at the end keeps a pattern
+// to folders.
+type patterns []pattern
+
+type pattern struct {
+	text     string
+	dirsOnly bool
+	parts    []string // of text; nil where it can't be cut at slashes
+	used     bool
+}
+
+func compile(globs []string) patterns {
+	var ps patterns
+	for _, g := range globs {
+		p := pattern{text: g}
+		p.text, p.dirsOnly = strings.CutSuffix(g, "/")
+		// A slash inside of braces or brackets, or after a backslash, parts nothing.
+		if !strings.ContainsAny(p.text, `{[\`) {
+			p.parts = strings.Split(p.text, "/")
+		}
+		ps = append(ps, p)
+	}
+	return ps
+}
+
+// checkGlob says what is wrong with a pattern that the user wrote.
+func checkGlob(g string) error {
+	text := strings.TrimSuffix(g, "/")
+	switch {
+	case text == "":
+		return fmt.Errorf("the pattern %q is empty: name what it should match", g)
+	case strings.HasPrefix(text, "/"):
+		return fmt.Errorf("the pattern %q is absolute, but patterns are relative to the source folder: drop the leading slash", g)
+	case !doublestar.ValidatePattern(text):
+		return fmt.Errorf("the pattern %q is malformed: close its brackets and braces, or put a backslash before them", g)
+	}
+	for part := range strings.SplitSeq(text, "/") {
+		if part == "" || part == "." || part == ".." {
+			return fmt.Errorf("the pattern %q has the part %q, which no file's path has: take it out", g, part)
+		}
+	}
+	return nil
+}
+
+// match tells whether a pattern matches the path rel, and marks those that do.
+func (ps patterns) match(rel string, isDir bool) bool {
+	any := false
+	for i := range ps {
+		p := &ps[i]
+		if (!p.dirsOnly || isDir) && doublestar.MatchUnvalidated(p.text, rel) {
+			p.used, any = true, true
+		}
+	}
+	return any
+}
+
+// reach tells whether a pattern could match something below the folder rel.
+func (ps patterns) reach(rel string) bool {
+	depth := strings.Count(rel, "/") + 1
+	for _, p := range ps {
+		if p.reach(rel, depth) {
+			return true
+		}
+	}
+	return false
+}
+
+func (p *pattern) reach(rel string, depth int) bool {
+	if p.parts == nil {
+		return true
+	}
+	for i, part := range p.parts {
+		if part == "**" {
+			return i == 0 || i <= depth && doublestar.MatchUnvalidated(strings.Join(p.parts[:i], "/"), firstParts(rel, i))
+		}
+		if i+1 == depth {
+			return len(p.parts) > depth && doublestar.MatchUnvalidated(strings.Join(p.parts[:depth], "/"), rel)
+		}
+	}
+	return false
+}
+
+// firstParts returns the first n components of a path that has at least n.
+func firstParts(rel string, n int) string {
+	at := 0
+	for range n {
+		i := strings.IndexByte(rel[at:], '/')
+		if i < 0 {
+			return rel
+		}
+		at += i + 1
+	}
+	return rel[:at-1]
+}

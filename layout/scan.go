@@ -1,0 +1,281 @@
+package layout
+
+import (
+	"container/heap"
+	"context"
+	"fmt"
+	"iter"
+	"os"
+	"strings"
+
+	"vzip/zipgen"
+)
+
+// Scan walks the sources and returns the plans of all archives, or with only
+// set of that archive alone. warn takes what the user should know and what stops
+// nothing. A *Problems error has all that is wrong.
+func (l *Layout) Scan(ctx context.Context, only string, warn func(string)) ([]*Plan, error) {
+	problems := &Problems{File: l.File}
+	var plans []*Plan
+	for i := range l.Archives {
+		if only != "" && l.Archives[i].Name != only {
+			continue
+		}
+		s := &scan{
+			ctx: ctx, layout: l, a: &l.Archives[i], problems: problems,
+			// Root may read all; asking would cost a system call a file.
+			access: os.Geteuid() != 0,
+			warn:   func(format string, args ...any) { warn(fmt.Sprintf(format, args...)) },
+		}
+		plans = append(plans, s.archive())
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+	}
+	if err := problems.orNil(); err != nil {
+		return nil, err
+	}
+	return plans, nil
+}
+
+// scan works out one archive.
+type scan struct {
+	ctx      context.Context
+	layout   *Layout
+	a        *Archive
+	problems *Problems
+	access   bool
+	warn     func(format string, args ...any)
+
+	plan    *Plan
+	builder zipgen.Builder
+	// files are the files whose names the newest name starts with, to find those
+	// that something else needs as a folder.
+	files []item
+	// special files that were left out
+	special      int
+	firstSpecial string
+}
+
+func (s *scan) skipped(path, kind string) {
+	if s.special++; s.special == 1 {
+		s.firstSpecial = fmt.Sprintf("%s (%s)", path, kind)
+	}
+}
+
+// stoppedEarly tells that enough is wrong: nobody reads more lines.
+func (s *scan) stoppedEarly() bool { return len(s.problems.List) > maxProblems }
+
+func (s *scan) archive() *Plan {
+	s.plan = &Plan{Name: s.a.Name, layout: s.layout, archive: s.a}
+	devices := map[uint64]uint16{}
+	for it := range s.merged() {
+		if s.stoppedEarly() {
+			break
+		}
+		if !s.place(&it) {
+			continue
+		}
+		e := s.entry(&it)
+		if err := s.builder.Add(e); err != nil {
+			s.at(&it).problem("%s: %v: rename or exclude it", s.path(&it), err)
+			continue
+		}
+		dev, ok := devices[it.stat.Dev]
+		if !ok {
+			if len(devices) > 1<<16-1 {
+				s.at(&it).problem("%s: the sources lie on more than %d file systems: make several archives", s.path(&it), 1<<16-1)
+				continue
+			}
+			dev = uint16(len(devices))
+			devices[it.stat.Dev] = dev
+			s.plan.devices = append(s.plan.devices, it.stat.Dev)
+		}
+		s.plan.add(&it, dev, e.ModTime)
+	}
+	if s.special > 0 {
+		s.warn("archive %s: %d special files left out, the first is %s: exclude them to silence this, or set special: error", s.a.Name, s.special, s.firstSpecial)
+	}
+	archive, err := s.builder.Archive(zipgen.Options{Comment: s.a.Comment})
+	if err != nil {
+		s.problems.add(s.a.pos, false, "archive %q: %v", s.a.Name, err)
+		return nil
+	}
+	s.plan.Archive = archive
+	if archive.Len() == 0 {
+		s.plan.ModTime = 315532800 // 1980-01-01, the earliest that a ZIP can tell (4.4.6)
+		s.warn("archive %s is empty", s.a.Name)
+	}
+	return s.plan
+}
+
+// entry is what the archive stores for an item.
+func (s *scan) entry(it *item) zipgen.Entry {
+	e := zipgen.Entry{Name: it.name, Mode: it.stat.Mode & (zipgen.TypeMask | zipgen.PermMask), ModTime: it.stat.ModTime()}
+	perm := uint32(0o644)
+	switch {
+	case it.isDir():
+		perm = 0o755
+	case it.target != "":
+		e.Size, perm = int64(len(it.target)), 0o777
+	default:
+		e.Size = it.stat.Size
+	}
+	switch {
+	case it.invented:
+		e.Mode = zipgen.TypeDir | perm
+	case s.a.Modes == ModesFixed:
+		e.Mode = e.Mode&zipgen.TypeMask | perm
+	}
+	if s.a.ModTime != nil {
+		e.ModTime = *s.a.ModTime
+	}
+	return e
+}
+
+// place reports an item that needs a file as a folder.
+func (s *scan) place(it *item) bool {
+	for len(s.files) > 0 && !strings.HasPrefix(it.name, s.files[len(s.files)-1].name) {
+		s.files = s.files[:len(s.files)-1]
+	}
+	for i := range s.files {
+		f := &s.files[i]
+		if it.name[len(f.name)] == '/' {
+			s.at(it).problem("%q is a file (from %s), but %q (from %s) needs it as a folder: change as, or exclude one of them", f.name, s.path(f), it.name, s.path(it))
+			return false
+		}
+	}
+	if !it.isDir() {
+		s.files = append(s.files, *it)
+	}
+	return true
+}
+
+// merged yields the items of all mappings in bytewise order, each name once.
+func (s *scan) merged() iter.Seq[item] {
+	return func(yield func(item) bool) {
+		var h cursors
+		defer func() {
+			for _, c := range h {
+				c.stop()
+			}
+		}()
+		for i := range s.a.Mappings {
+			next, stop := iter.Pull(s.mapping(i))
+			if c := (&cursor{next: next, stop: stop}); c.advance() {
+				h = append(h, c)
+			}
+		}
+		heap.Init(&h)
+		for len(h) > 0 {
+			it := h.take()
+			for len(h) > 0 && h[0].name == it.name {
+				it = s.same(it, h.take())
+			}
+			if !yield(it) {
+				return
+			}
+		}
+	}
+}
+
+func (s *scan) mapping(i int) iter.Seq[item] {
+	return func(yield func(item) bool) {
+		m := &s.a.Mappings[i]
+		w := &walker{scan: s, m: m, number: i, include: compile(m.Include), exclude: compile(m.Exclude), yield: yield}
+		w.walk()
+	}
+}
+
+// same decides between two items of one name.
+func (s *scan) same(a, b item) item {
+	switch {
+	case a.isDir() && a.invented && b.invented:
+		if b.stat.ModTime() > a.stat.ModTime() {
+			return b
+		}
+		return a
+	case a.isDir() && a.invented:
+		return b
+	case a.isDir(): // folders of several sources make one directory; the first source's mode and time count
+		return a
+	case s.path(&a) == s.path(&b): // sources that overlap
+		return a
+	}
+	s.at(&b).problem("two sources for the entry %q: %s (line %d) and %s: change as, or exclude one of them", a.name, s.path(&a), s.a.Mappings[a.mapping].line, s.path(&b))
+	return a
+}
+
+func (s *scan) path(it *item) string {
+	ref := s.a.Mappings[it.mapping].ref
+	if it.invented {
+		return s.a.Mappings[it.mapping].Source
+	}
+	ref.Rel = it.rel
+	return ref.Path()
+}
+
+// place in the layout file that a problem is told at.
+type at struct {
+	*scan
+	*Mapping
+}
+
+func (s *scan) at(it *item) at { return at{s, &s.a.Mappings[it.mapping]} }
+
+func (a at) problem(format string, args ...any) {
+	a.problems.add(a.pos, false, format, args...)
+}
+
+func (w *walker) problem(format string, args ...any) {
+	w.problems.add(w.m.pos, false, format, args...)
+	w.stopped = w.stopped || w.stoppedEarly()
+}
+
+func (w *walker) source(format string, args ...any) {
+	w.problems.add(w.m.pos, true, format, args...)
+	w.stopped = w.stopped || w.stoppedEarly()
+}
+
+// cursor is a mapping's walk with the item that comes next.
+type cursor struct {
+	item
+	next func() (item, bool)
+	stop func()
+}
+
+func (c *cursor) advance() (ok bool) {
+	c.item, ok = c.next()
+	return ok
+}
+
+// cursors is a heap by name, then by mapping, so that the order never depends on
+// chance.
+type cursors []*cursor
+
+func (h cursors) Len() int      { return len(h) }
+func (h cursors) Swap(i, j int) { h[i], h[j] = h[j], h[i] }
+func (h cursors) Less(i, j int) bool {
+	if h[i].name != h[j].name {
+		return h[i].name < h[j].name
+	}
+	return h[i].mapping < h[j].mapping
+}
+func (h *cursors) Push(x any) { *h = append(*h, x.(*cursor)) }
+func (h *cursors) Pop() any {
+	last := (*h)[len(*h)-1]
+	*h = (*h)[:len(*h)-1]
+	return last
+}
+
+// take returns the first item and advances its walk.
+func (h *cursors) take() item {
+	c := (*h)[0]
+	it := c.item
+	if c.advance() {
+		heap.Fix(h, 0)
+	} else {
+		heap.Pop(h)
+	}
+	return it
+}

@@ -1,0 +1,239 @@
+package layout
+
+import (
+	"errors"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"vzip/internal/source"
+	"vzip/zipgen"
+)
+
+// item is what a walk found, or a directory that "as" needs.
+type item struct {
+	name     string // in the archive; a directory's ends in "/"
+	rel      string // below the mapping's root
+	stat     source.Stat
+	target   string // of a symbolic link
+	invented bool   // a directory that no source stands for
+	mapping  int
+}
+
+func (it *item) isDir() bool { return strings.HasSuffix(it.name, "/") }
+
+// walker walks one mapping's source in the archive's order: the children of a
+// folder are sorted by name, with folders' trailing slash, so that whole paths
+// come in bytewise order.
+type walker struct {
+	*scan
+	m       *Mapping
+	number  int
+	include patterns
+	exclude patterns
+	yield   func(item) bool
+	stopped bool
+	// pending are the folders above that are stored only once something in them is.
+	pending []item
+	// above are the folders that are being walked, to find loops of links.
+	above []folder
+}
+
+type folder struct{ dev, ino uint64 }
+
+// walk yields the items of a mapping. The file system is looked at anew.
+func (w *walker) walk() {
+	stat, err := w.m.ref.Lstat()
+	if err == nil && stat.IsDir() != w.m.stat.IsDir() {
+		err = errors.New("it was a folder and is a file now, or the other way round")
+	}
+	if err != nil {
+		w.source("source %s: %v: check that nobody changes it meanwhile", w.m.Source, cause(err))
+		return
+	}
+	whole := w.m.Include == nil
+	for i, c := range w.m.As {
+		if c == '/' {
+			w.dir(item{name: w.m.As[:i+1], stat: stat, invented: true}, whole)
+		}
+	}
+	if !stat.IsDir() {
+		w.emit(item{name: w.m.As, rel: w.m.ref.Rel, stat: stat})
+		return
+	}
+	prefix := ""
+	if w.m.As != "" {
+		prefix = w.m.As + "/"
+		w.dir(item{name: prefix, rel: ".", stat: stat}, whole)
+	}
+	w.folder(w.m.ref, prefix, stat, whole)
+	for _, p := range w.include {
+		if !p.used && !w.stopped {
+			w.warn("%s:%d: include pattern %q matches nothing in %s", w.layout.File, w.m.line, p.text, w.m.Source)
+		}
+	}
+}
+
+func (w *walker) emit(it item) {
+	for _, dir := range w.pending {
+		w.send(dir)
+	}
+	w.pending = w.pending[:0]
+	w.send(it)
+}
+
+func (w *walker) send(it item) {
+	it.mapping = w.number
+	w.stopped = w.stopped || !w.yield(it)
+}
+
+// dir emits a directory, or keeps it until something in it is stored.
+func (w *walker) dir(it item, whole bool) {
+	switch {
+	case !w.a.Directories:
+	case whole:
+		w.emit(it)
+	default:
+		w.pending = append(w.pending, it)
+	}
+}
+
+// folder walks what is in a folder. With whole set all of it is wanted, whatever
+// the include patterns say.
+func (w *walker) folder(ref source.Ref, prefix string, stat source.Stat, whole bool) {
+	if err := w.ctx.Err(); err != nil || w.stopped {
+		w.stopped = true
+		return
+	}
+	children, err := ref.ReadDir(w.access)
+	if err != nil {
+		w.source("source folder %s: %v: make it readable, or exclude it", ref.Path(), cause(err))
+		return
+	}
+	w.above = append(w.above, folder{stat.Dev, stat.Ino})
+	defer func() { w.above = w.above[:len(w.above)-1] }()
+
+	type child struct {
+		item
+		whole bool
+	}
+	var items []child
+	for i := range children {
+		c := &children[i]
+		it, in, ok := w.child(ref, prefix, c, whole)
+		if ok {
+			items = append(items, child{it, in})
+		}
+	}
+	children = nil // the walk below may be long
+	slices.SortFunc(items, func(a, b child) int { return strings.Compare(a.name, b.name) })
+	for i := range items {
+		c := &items[i]
+		if w.stopped {
+			return
+		}
+		if !c.isDir() {
+			w.emit(c.item)
+			continue
+		}
+		kept := len(w.pending)
+		w.dir(c.item, c.whole)
+		below := ref
+		below.Rel = c.rel
+		w.folder(below, c.name, c.stat, c.whole)
+		w.pending = w.pending[:min(kept, len(w.pending))]
+	}
+}
+
+// child decides what becomes of one child of a folder: ok tells whether it is
+// stored, whole whether all that is in it is wanted.
+func (w *walker) child(parent source.Ref, prefix string, c *source.Child, whole bool) (it item, in, ok bool) {
+	ref := parent
+	ref.Rel = path.Join(parent.Rel, c.Name)
+	follow := c.Err == nil && c.IsSymlink() && w.a.Symlinks == SymlinksFollow
+	if follow {
+		c.Stat, c.Err = ref.Lstat()
+	}
+	isDir := c.Err == nil && c.IsDir()
+	if w.exclude.match(ref.Rel, isDir) {
+		return item{}, false, false
+	}
+	in = w.include.match(ref.Rel, isDir) || whole
+	if !in && !(isDir && w.include.reach(ref.Rel)) {
+		return item{}, false, false
+	}
+	if c.Err != nil {
+		w.childError(ref, c, follow)
+		return item{}, false, false
+	}
+	it = item{rel: ref.Rel, stat: c.Stat}
+	switch {
+	case isDir:
+		if follow && slices.Contains(w.above, folder{c.Dev, c.Ino}) {
+			w.source("the symbolic link %s leads to a folder that it is in: exclude it, or use symlinks: store", ref.Path())
+			return item{}, false, false
+		}
+	case c.IsSymlink(): // not followed
+		switch w.a.Symlinks {
+		case SymlinksSkip:
+			w.plan.SkippedLinks++
+			return item{}, false, false
+		case SymlinksError:
+			w.problem("%s is a symbolic link, and symlinks: error forbids them: exclude it, or use store, follow or skip", ref.Path())
+			return item{}, false, false
+		}
+		it.target = c.Target
+	case !c.IsRegular():
+		if w.a.Special == SpecialError {
+			w.problem("%s is %s, and special: error forbids it: exclude it, or use skip", ref.Path(), specialKind(c.Mode))
+		} else {
+			w.skipped(ref.Path(), specialKind(c.Mode))
+		}
+		return item{}, false, false
+	}
+	name, err := w.a.Names.spell(c.Name)
+	if err != nil {
+		w.problem("in %s: %v", parent.Path(), err)
+		return item{}, false, false
+	}
+	it.name = prefix + name
+	if isDir {
+		it.name += "/"
+	}
+	if len(it.name) > zipgen.MaxNameLen {
+		w.problem("in %.200s...: a name inside the archive has %d bytes, at most %d fit: exclude it", parent.Path(), len(it.name), zipgen.MaxNameLen)
+		return item{}, false, false
+	}
+	return it, in, true
+}
+
+func (w *walker) childError(ref source.Ref, c *source.Child, follow bool) {
+	err := cause(c.Err)
+	switch {
+	case follow && errors.Is(err, unix.EXDEV):
+		w.source("the symbolic link %s leads out of the source folder, and is not followed there: exclude it, or use symlinks: store", ref.Path())
+	case follow && errors.Is(err, fs.ErrNotExist):
+		w.source("the symbolic link %s leads nowhere: exclude it, or use symlinks: store", ref.Path())
+	case follow && errors.Is(err, unix.ELOOP):
+		w.source("the symbolic link %s leads to itself: exclude it, or use symlinks: store", ref.Path())
+	default:
+		w.source("source %s: %v: make it readable, or exclude it", ref.Path(), err)
+	}
+}
+
+func specialKind(mode uint32) string {
+	switch mode & unix.S_IFMT {
+	case unix.S_IFIFO:
+		return "a FIFO"
+	case unix.S_IFSOCK:
+		return "a socket"
+	case unix.S_IFBLK:
+		return "a block device"
+	case unix.S_IFCHR:
+		return "a character device"
+	}
+	return "of an unknown file type"
+}
