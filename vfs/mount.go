@@ -1,0 +1,248 @@
+package vfs
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	fusefs "github.com/hanwen/go-fuse/v2/fs"
+	"github.com/hanwen/go-fuse/v2/fuse"
+	"github.com/moby/sys/mountinfo"
+	"golang.org/x/sys/unix"
+)
+
+// Options say how to mount.
+type Options struct {
+	// Source is the mount's first column in /proc/mounts and df.
+	Source string
+	// AllowOther lets other users than the one who mounts read the files.
+	AllowOther bool
+	// NoExec, Suid and Dev change the mount's flags. For files of mode 0444 they
+	// mean nothing, but programs compare a mount with what they asked for.
+	NoExec, Suid, Dev bool
+	// Kernel are options for the kernel's FUSE, as in mount.fuse(8).
+	Kernel []string
+	// Warn takes what stops nothing.
+	Warn func(string)
+}
+
+// Mounted is a mount that is being served.
+type Mounted struct {
+	Dir    string // absolute, links resolved
+	server *fuse.Server
+}
+
+const (
+	// maxRead is the largest read request, in bytes: the kernel's default limit.
+	maxRead = 1 << 20
+	// cacheTime is how long the kernel need not ask again about what never changes.
+	cacheTime = time.Hour
+)
+
+// CheckDir returns the absolute path of a mountpoint without links, or says why
+// nothing can be mounted there.
+func CheckDir(dir string) (string, error) {
+	real, err := filepath.Abs(dir)
+	if err == nil {
+		real, err = filepath.EvalSymlinks(real)
+	}
+	switch {
+	case errors.Is(err, unix.ENOTCONN):
+		return "", fmt.Errorf("mountpoint %s: a mount whose program died is still there: run vzip umount %s first", dir, dir)
+	case errors.Is(err, fs.ErrNotExist):
+		return "", fmt.Errorf("mountpoint %s does not exist: make the folder first", dir)
+	case err != nil:
+		return "", fmt.Errorf("mountpoint %s: %w", dir, err)
+	}
+	fi, err := os.Stat(real)
+	if errors.Is(err, unix.ENOTCONN) {
+		return "", fmt.Errorf("mountpoint %s: a mount whose program died is still there: run vzip umount %s first", dir, dir)
+	}
+	if err != nil {
+		return "", fmt.Errorf("mountpoint %s: %w", dir, err)
+	}
+	if !fi.IsDir() {
+		return "", fmt.Errorf("mountpoint %s is no folder", dir)
+	}
+	return real, nil
+}
+
+// Overlap returns the source that a mountpoint lies in, or that lies in the
+// mountpoint: one would hide or contain the other. Paths are absolute and
+// without links; bind mounts of the same folders are noticed too.
+func Overlap(dir string, sources []string) (source string, overlaps bool) {
+	for _, s := range sources {
+		if within(dir, s) || within(s, dir) {
+			return s, true
+		}
+	}
+	return "", false
+}
+
+// within tells whether p is the folder dir or below it.
+func within(p, dir string) bool {
+	target, err := os.Stat(dir)
+	for {
+		if p == dir {
+			return true
+		}
+		if fi, statErr := os.Stat(p); err == nil && statErr == nil && os.SameFile(fi, target) {
+			return true
+		}
+		if p == "/" {
+			return false
+		}
+		p = filepath.Dir(p)
+	}
+}
+
+// Mount shows files at dir, which CheckDir gave, and serves them until they are
+// unmounted. Root mounts by itself, other users through fusermount3.
+func Mount(dir string, files []File, o Options) (*Mounted, error) {
+	timeout := cacheTime
+	options := &fusefs.Options{
+		EntryTimeout: &timeout, AttrTimeout: &timeout, NegativeTimeout: &timeout,
+		UID:            uint32(os.Geteuid()),
+		GID:            uint32(os.Getegid()),
+		RootStableAttr: &fusefs.StableAttr{Ino: fuse.FUSE_ROOT_ID},
+		Logger:         newLogger(o.Warn),
+		MountOptions: fuse.MountOptions{
+			AllowOther: o.AllowOther,
+			FsName:     o.Source,
+			Name:       "vzip",
+			MaxWrite:   maxRead,
+			// Splicing may turn a failing read into a short reply, and pages in a
+			// pipe may change after they were checked.
+			DisableSplice: true,
+			DisableXAttrs: true,
+			Options:       slices.Clone(o.Kernel),
+			Logger:        newLogger(o.Warn),
+			PanicHandler: func(v any) fuse.Status {
+				o.Warn(fmt.Sprintf("a defect in vzip made a request fail: %v", v))
+				return fuse.EIO
+			},
+		},
+	}
+	direct := os.Geteuid() == 0
+	server, err := mount(dir, files, options, o, direct)
+	if direct && errors.Is(err, unix.EPERM) {
+		// Root without CAP_SYS_ADMIN, in a container: the helper may have it.
+		if s, helperErr := mount(dir, files, options, o, false); helperErr == nil {
+			server, err = s, nil
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("mounting at %s failed: %w", dir, mountHint(err))
+	}
+	raiseReadAhead(dir)
+	return &Mounted{dir, server}, nil
+}
+
+func mount(dir string, files []File, options *fusefs.Options, o Options, direct bool) (*fuse.Server, error) {
+	m := &options.MountOptions
+	m.DirectMountStrict = direct
+	if direct {
+		m.DirectMountFlags = unix.MS_RDONLY
+		for _, f := range []struct {
+			set  bool
+			flag uintptr
+		}{{!o.Suid, unix.MS_NOSUID}, {!o.Dev, unix.MS_NODEV}, {o.NoExec, unix.MS_NOEXEC}} {
+			if f.set {
+				m.DirectMountFlags |= f.flag
+			}
+		}
+	} else {
+		m.Options = append(slices.Clone(o.Kernel), "ro", "nosuid", "nodev")
+		if o.NoExec {
+			m.Options = append(m.Options, "noexec")
+		}
+	}
+	top := root(files) // go-fuse takes a tree for one mount only
+	return fusefs.Mount(dir, top, options)
+}
+
+// mountHint says what to do about an error of mounting.
+func mountHint(err error) error {
+	switch {
+	case errors.Is(err, exec.ErrNotFound):
+		return errors.New("fusermount3 is missing, and only root can mount without it: install the package fuse3")
+	case errors.Is(err, unix.ENOENT), errors.Is(err, unix.ENODEV):
+		return fmt.Errorf("%w: /dev/fuse is missing: load the kernel module fuse, or give the container the device", err)
+	case errors.Is(err, unix.EPERM), errors.Is(err, unix.EACCES):
+		return fmt.Errorf("%w: mounting needs root, or fusermount3 and access to /dev/fuse", err)
+	}
+	return errors.New(strings.TrimSpace(err.Error()))
+}
+
+// raiseReadAhead lets the kernel ask for maxRead bytes at once, where it may: by
+// default it reads ahead no more than 128 KiB.
+func raiseReadAhead(dir string) {
+	mounts, err := mountinfo.GetMounts(mountinfo.SingleEntryFilter(dir))
+	if err != nil || len(mounts) == 0 {
+		return
+	}
+	file := fmt.Sprintf("/sys/class/bdi/%d:%d/read_ahead_kb", mounts[0].Major, mounts[0].Minor)
+	_ = os.WriteFile(file, []byte(strconv.Itoa(maxRead>>10)), 0) // for speed alone
+}
+
+// Wait returns when the mount is gone.
+func (m *Mounted) Wait() { m.server.Wait() }
+
+// Unmount unmounts what is mounted at dir. With lazy set the mount disappears
+// at once, and ends when the last program closes its files. An error that wraps
+// EBUSY says that files are open.
+func Unmount(dir string, lazy bool) error {
+	flags := unix.UMOUNT_NOFOLLOW
+	if lazy {
+		flags |= unix.MNT_DETACH
+	}
+	err := unix.Unmount(dir, flags)
+	if err != unix.EPERM {
+		return err
+	}
+	args := []string{"-u"}
+	if lazy {
+		args = append(args, "-z")
+	}
+	helper, err := fusermount()
+	if err != nil {
+		return errors.New("fusermount3 is missing, and only root can unmount without it: install the package fuse3")
+	}
+	out, err := exec.Command(helper, append(args, "--", dir)...).CombinedOutput()
+	switch {
+	case err == nil:
+		return nil
+	case strings.Contains(string(out), "busy"):
+		return unix.EBUSY
+	}
+	return fmt.Errorf("%s", strings.TrimSpace(string(out)))
+}
+
+// fusermount finds the helper even where PATH is unset, as in an init system.
+func fusermount() (string, error) {
+	var err error
+	for _, name := range []string{"fusermount3", "/usr/bin/fusermount3", "/bin/fusermount3", "fusermount", "/bin/fusermount"} {
+		var p string
+		if p, err = exec.LookPath(name); err == nil {
+			return p, nil
+		}
+	}
+	return "", err
+}
+
+// IsMounted tells whether vzip's file system is mounted at dir, an absolute path
+// without links.
+func IsMounted(dir string) (bool, error) {
+	mounts, err := mountinfo.GetMounts(mountinfo.SingleEntryFilter(dir))
+	if err != nil {
+		return false, err
+	}
+	return len(mounts) > 0 && mounts[len(mounts)-1].FSType == "fuse.vzip", nil
+}
