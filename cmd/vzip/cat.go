@@ -1,0 +1,113 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+func (a *app) catCommand() *cobra.Command {
+	var byteRange string
+	cmd := &cobra.Command{
+		Use:               "cat LAYOUT ARCHIVE",
+		Short:             "Write an archive's bytes to standard output",
+		Args:              exactArgs("LAYOUT", "ARCHIVE"),
+		ValidArgsFunction: completeLayout(completeArchive),
+		RunE: func(_ *cobra.Command, args []string) error {
+			r, err := parseRange(byteRange)
+			if err != nil {
+				return err
+			}
+			if isTerminal(a.stdout) {
+				return usageError("cat does not write an archive to a terminal: redirect it to a file or a pipe")
+			}
+			return a.cat(args[0], args[1], r)
+		},
+	}
+	cmd.Flags().StringVar(&byteRange, "range", "", "only these bytes: FIRST-LAST (from 0, inclusive), FIRST- or -COUNT (the last ones)")
+	return cmd
+}
+
+func (a *app) cat(file, name string, r httpRange) error {
+	ctx, stop := untilSignal()
+	defer stop()
+	l, err := a.load(file)
+	if err != nil {
+		return err
+	}
+	if err := findArchive(l, name); err != nil {
+		return err
+	}
+	g, err := a.build(ctx, l, name, nil)
+	if err != nil {
+		return interrupted(err)
+	}
+	defer g.Close()
+	archive := g.Archives[0]
+	off, n, err := r.in(archive.Size())
+	if err != nil {
+		return err
+	}
+	stop() // from here on a signal ends the program at once
+	_, err = io.CopyBuffer(struct{ io.Writer }{a.stdout}, io.NewSectionReader(archive, off, n), make([]byte, 1<<20))
+	if err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	return nil
+}
+
+// httpRange is one byte range as HTTP writes it (RFC 9110, 14.1.2).
+type httpRange struct {
+	first, last int64 // last is -1 for the end
+	suffix      bool  // the last first bytes
+}
+
+func parseRange(s string) (httpRange, error) {
+	if s == "" {
+		return httpRange{last: -1}, nil
+	}
+	wrong := usageError("--range %q is no range: use FIRST-LAST, FIRST- or -COUNT, in bytes from 0", s)
+	from, to, ok := strings.Cut(s, "-")
+	if !ok || from == "" && to == "" {
+		return httpRange{}, wrong
+	}
+	r := httpRange{last: -1}
+	number := func(s string) (n int64) {
+		// ParseInt takes signs as well.
+		v, err := strconv.ParseUint(s, 10, 63)
+		if err != nil {
+			ok = false
+		}
+		return int64(v)
+	}
+	switch {
+	case from == "":
+		r.suffix, r.first = true, number(to)
+	default:
+		r.first = number(from)
+		if to != "" {
+			r.last = number(to)
+		}
+	}
+	if !ok || !r.suffix && to != "" && r.last < r.first {
+		return httpRange{}, wrong
+	}
+	return r, nil
+}
+
+// in returns the range's offset and length in a file of size bytes.
+func (r httpRange) in(size int64) (off, n int64, err error) {
+	switch {
+	case r.suffix:
+		n = min(r.first, size)
+		return size - n, n, nil
+	case r.first >= size && r.first > 0:
+		return 0, 0, usageError("--range starts at byte %d, but the archive has %d bytes", r.first, size)
+	case r.last < 0 || r.last >= size:
+		return r.first, size - r.first, nil
+	}
+	return r.first, r.last - r.first + 1, nil
+}

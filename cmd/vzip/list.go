@@ -1,0 +1,157 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strconv"
+	"unicode/utf8"
+
+	"github.com/spf13/cobra"
+
+	"vzip/internal/generation"
+	"vzip/zipgen"
+)
+
+func (a *app) listCommand() *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "list LAYOUT [ARCHIVE]",
+		Short: "List a layout's archives, or one archive's entries",
+		Long: "list shows the name, size in bytes and number of entries of every archive, or\n" +
+			"of one archive every entry: size, CRC-32 (where it is remembered), offset of its\n" +
+			"data in the archive, and name. No file is read.",
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 2 {
+				return nil
+			}
+			return exactArgs("LAYOUT")(cmd, args)
+		},
+		ValidArgsFunction: completeLayout(completeArchive),
+		RunE: func(_ *cobra.Command, args []string) error {
+			only := ""
+			if len(args) == 2 {
+				only = args[1]
+			}
+			plans, err := a.scan(args[0], only)
+			if err != nil {
+				return err
+			}
+			o, err := a.options()
+			if err != nil {
+				return err
+			}
+			g := generation.New(plans, nil)
+			defer g.Close()
+			out := bufio.NewWriterSize(a.stdout, 64<<10)
+			switch {
+			case only == "" && asJSON:
+				err = listArchivesJSON(out, g)
+			case only == "":
+				for _, archive := range g.Archives {
+					fmt.Fprintf(out, "%15d %9d  %s\n", archive.Size(), archive.Len(), shown(archive.Name))
+				}
+			default:
+				g.Recall(o)
+				if asJSON {
+					err = listEntriesJSON(out, g.Archives[0])
+				} else {
+					listEntries(out, g.Archives[0])
+				}
+			}
+			if err == nil {
+				err = out.Flush()
+			}
+			return err
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "as JSON, for programs")
+	return cmd
+}
+
+// archiveJSON is what "list --json" tells of an archive.
+type archiveJSON struct {
+	Name    string `json:"name"`
+	Size    int64  `json:"size"`    // of the archive in bytes
+	Entries int    `json:"entries"` // how many
+}
+
+// entryJSON is what "list --json" tells of an entry.
+type entryJSON struct {
+	Name         string `json:"name"`
+	NameBytes    []byte `json:"name_base64,omitempty"` // where the name is not UTF-8
+	Type         string `json:"type"`                  // file, directory or symlink
+	Size         int64  `json:"size"`                  // of the data in bytes
+	CRC32        string `json:"crc32,omitempty"`       // 8 hex digits, where it is known
+	HeaderOffset int64  `json:"header_offset"`         // of the local header in the archive
+	DataOffset   int64  `json:"data_offset"`
+}
+
+func listArchivesJSON(w io.Writer, g *generation.Generation) error {
+	archives := []archiveJSON{}
+	for _, archive := range g.Archives {
+		archives = append(archives, archiveJSON{archive.Name, archive.Size(), archive.Len()})
+	}
+	enc := json.NewEncoder(w)
+	enc.SetIndent("", "  ")
+	return enc.Encode(archives)
+}
+
+// listEntriesJSON writes entry by entry, so that a million of them take no room.
+func listEntriesJSON(w io.Writer, archive *generation.Archive) error {
+	name, err := json.Marshal(archive.Name)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(w, "{\"name\": %s, \"size\": %d, \"entries\": [", name, archive.Size())
+	for i := range archive.Len() {
+		e := archive.Entry(i)
+		j := entryJSON{Name: e.Name, Type: "file", Size: e.Size, HeaderOffset: archive.HeaderOffset(i), DataOffset: archive.DataOffset(i)}
+		if !utf8.ValidString(e.Name) {
+			j.NameBytes = []byte(e.Name)
+		}
+		switch e.Mode & zipgen.TypeMask {
+		case zipgen.TypeDir:
+			j.Type = "directory"
+		case zipgen.TypeSymlink:
+			j.Type = "symlink"
+		}
+		if crc, ok := archive.KnownCRC(i); ok {
+			j.CRC32 = fmt.Sprintf("%08x", crc)
+		}
+		line, err := json.Marshal(j)
+		if err != nil {
+			return err
+		}
+		comma := ","
+		if i == 0 {
+			comma = ""
+		}
+		if _, err := fmt.Fprintf(w, "%s\n  %s", comma, line); err != nil {
+			return err
+		}
+	}
+	_, err = fmt.Fprint(w, "\n]}\n")
+	return err
+}
+
+func listEntries(w io.Writer, archive *generation.Archive) {
+	for i := range archive.Len() {
+		e := archive.Entry(i)
+		crc := "--------"
+		if c, ok := archive.KnownCRC(i); ok {
+			crc = fmt.Sprintf("%08x", c)
+		}
+		fmt.Fprintf(w, "%15d %s %15d  %s\n", e.Size, crc, archive.DataOffset(i), shown(e.Name))
+	}
+}
+
+// shown is a name as a terminal may get it: quoted where it holds what is not
+// printable.
+func shown(name string) string {
+	if q := strconv.Quote(name); !utf8.ValidString(name) || q != `"`+name+`"` {
+		return q
+	}
+	return name
+}

@@ -1,0 +1,122 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/dustin/go-humanize"
+	"github.com/schollz/progressbar/v3"
+	"golang.org/x/term"
+)
+
+// lineInterval is how often progress is told where there is no terminal.
+const lineInterval = 5 * time.Second
+
+// progress shows how far the CRCs are: a bar on a terminal, a line now and then
+// elsewhere, nothing where quiet is asked for.
+type progress struct {
+	app   *app
+	files int
+	total int64
+	begin time.Time
+	done  atomic.Int64
+	bar   *progressbar.ProgressBar
+	quit  chan struct{}
+	wg    sync.WaitGroup
+}
+
+// start is called again when changed sources are looked at again.
+func (p *progress) start(files int, bytes int64) {
+	p.end()
+	p.files, p.total, p.begin = files, bytes, time.Now()
+	p.done.Store(0)
+	if p.app.quiet {
+		return
+	}
+	if isTerminal(p.app.stderr) && p.app.logFormat == "text" {
+		p.bar = progressbar.NewOptions64(max(bytes, 1),
+			progressbar.OptionSetWriter(p.app.stderr),
+			progressbar.OptionSetDescription("CRC-32"),
+			progressbar.OptionShowBytes(true),
+			progressbar.OptionSetPredictTime(true),
+			progressbar.OptionThrottle(100*time.Millisecond),
+			progressbar.OptionFullWidth(),
+			progressbar.OptionClearOnFinish(),
+		)
+	}
+	p.quit = make(chan struct{})
+	p.wg.Go(p.show)
+}
+
+func (p *progress) add(bytes int64) { p.done.Add(bytes) }
+
+func (p *progress) show() {
+	every := lineInterval
+	if p.bar != nil {
+		every = 100 * time.Millisecond
+	}
+	ticker := time.NewTicker(every)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-p.quit:
+			return
+		case <-ticker.C:
+		}
+		if p.bar != nil {
+			_ = p.bar.Set64(min(p.done.Load(), p.total-1)) // the last byte would end it
+			continue
+		}
+		p.app.log.Info(p.line())
+	}
+}
+
+// line tells bytes, rate and time left.
+func (p *progress) line() string {
+	done, elapsed := p.done.Load(), time.Since(p.begin)
+	rate := float64(done) / elapsed.Seconds()
+	left := "unknown"
+	if rate > 0 {
+		left = time.Duration(float64(p.total-done) / rate * float64(time.Second)).Round(time.Second).String()
+	}
+	return fmt.Sprintf("CRC-32: %s of %s (%d %%), %s/s, %s left", size(done), size(p.total),
+		100*done/max(p.total, 1), size(int64(rate)), left)
+}
+
+func (p *progress) end() {
+	if p.quit != nil {
+		close(p.quit)
+		p.wg.Wait()
+		p.quit = nil
+	}
+	if p.bar != nil {
+		_ = p.bar.Clear()
+		p.bar = nil
+	}
+}
+
+// stop ends the display, and says what was done.
+func (p *progress) stop(ok bool) {
+	p.end()
+	if !ok {
+		return
+	}
+	if p.files == 0 {
+		p.app.log.Info("no file had to be read")
+		return
+	}
+	took := time.Since(p.begin)
+	p.app.log.Info(fmt.Sprintf("worked out the CRC-32 of %d files, %s in %v (%s/s)", p.files, size(p.total),
+		took.Round(time.Millisecond), size(int64(float64(p.total)/max(took.Seconds(), 1e-3)))))
+}
+
+func size(bytes int64) string { return humanize.Bytes(uint64(max(bytes, 0))) }
+
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
