@@ -111,13 +111,16 @@ func (b *Builder) Archive(o Options) (*Archive, error) {
 	if len(o.Comment) > MaxNameLen {
 		return nil, fmt.Errorf("the comment has %d bytes, at most %d fit", len(o.Comment), MaxNameLen)
 	}
-	// A reader looks for this signature from the end.
-	if strings.Contains(o.Comment, "PK\x05\x06") {
-		return nil, fmt.Errorf("the comment holds the signature of an end record")
+	e := end{count: uint64(b.count), directory: b.dir, directoryAt: b.at, comment: o.Comment}
+	records := e.append(nil)
+	// A reader looks for this signature from the end. With a comment behind them,
+	// the bytes of the fixed part may make another one, or the start of one.
+	fixed := len(records) - endLen - len(o.Comment)
+	if o.Comment != "" && bytes.Contains(records[fixed+1:], []byte("PK\x05\x06")) {
+		return nil, fmt.Errorf("the comment, with the fields before it, holds the signature of an end record")
 	}
 	b.seal()
-	e := end{count: uint64(b.count), directory: b.dir, directoryAt: b.at, comment: o.Comment}
-	return &Archive{blocks: b.blocks, count: b.count, directoryAt: b.at, directoryLen: b.dir, end: e.append(nil)}, nil
+	return &Archive{blocks: b.blocks, count: b.count, directoryAt: b.at, directoryLen: b.dir, end: records}, nil
 }
 
 // New lays out an archive of entries in any order. The slice is left as it is.
@@ -284,10 +287,10 @@ func (a *Archive) next(x Extent) Extent {
 // the last may reach outside of them.
 func (a *Archive) Extents(off, n int64) iter.Seq[Extent] {
 	return func(yield func(Extent) bool) {
-		stop := min(off+n, a.Size())
-		if off < 0 || off >= stop {
+		if off < 0 || off >= a.Size() || n <= 0 {
 			return
 		}
+		stop := off + min(n, a.Size()-off)
 		for x := a.Extent(off); yield(x) && x.Offset+x.Len < stop; {
 			x = a.next(x)
 		}
