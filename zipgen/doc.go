@@ -4,7 +4,7 @@
 //
 // The layout depends on names, sizes, modes and times only, never on a CRC-32
 // or on data, so an archive's size is known before a single source is read.
-// CRCs and data come from a [Content] when a byte that needs them is asked for.
+// CRCs and data come from a [Content] when a header or data is asked for.
 //
 // The format is that of PKWARE's APPNOTE.TXT 6.3.10; section numbers in comments
 // are its. What this package decides, and why:

@@ -1,0 +1,48 @@
+# make demo   shows what vzip does
+# make test   runs the whole test suite
+# make help   lists the rest
+GO ?= go
+STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null)
+
+.PHONY: help build demo test lint bench deps install clean real real-go-tree real-vm-images real-million
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' Makefile
+
+build: ## build bin/vzip
+	$(GO) build -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/vzip ./cmd/vzip
+
+install: build ## install vzip and its mount helper below PREFIX, /usr/local by default
+	install -D -m 0755 bin/vzip $(DESTDIR)$(or $(PREFIX),/usr/local)/bin/vzip
+
+deps: ## install the programs that the demo and the tests use
+	@GO='$(GO)' scripts/deps.sh
+
+demo: deps build ## mount a layout, read it with tools people know, unmount
+	@scripts/demo.sh
+
+test: deps ## run all tests, with the race detector
+	VZIP_TEST_REQUIRE=all $(GO) test -race ./...
+
+lint: ## check format, vet and staticcheck
+	@test -z "$$(gofmt -l .)" || { gofmt -d .; exit 1; }
+	$(GO) vet ./...
+	$(GO) run $(STATICCHECK) ./...
+
+bench: deps build ## measure, as ratios to other programs in the same run
+	@scripts/bench.sh
+	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+real: real-go-tree real-vm-images real-million ## prove it on real input, all of the following
+
+real-go-tree: deps build ## the Go tree: copied out, extracted, compared
+	@GO='$(GO)' scripts/real-go-tree.sh
+
+real-vm-images: deps build ## two sparse disk images, 155 GB
+	@scripts/real-vm-images.sh
+
+real-million: deps build ## a million files
+	@scripts/real-million.sh
+
+clean: ## remove what was built
+	rm -rf bin
