@@ -12,7 +12,7 @@ help: ## list the targets
 build: ## build bin/vzip
 	$(GO) build -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/vzip ./cmd/vzip
 
-install: build ## install vzip and its mount helper below PREFIX, /usr/local by default
+install: build ## install vzip below PREFIX, /usr/local by default
 	install -D -m 0755 bin/vzip $(DESTDIR)$(or $(PREFIX),/usr/local)/bin/vzip
 
 deps: ## install the programs that the demo and the tests use

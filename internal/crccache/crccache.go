@@ -97,8 +97,18 @@ func Open(dir string) (*Cache, error) {
 	if err := private(fi); err != nil {
 		return nil, fmt.Errorf("%s: %w", dir, err)
 	}
+	if dir, err = filepath.Abs(dir); err != nil {
+		return nil, err
+	}
+	if dir, err = filepath.EvalSymlinks(dir); err != nil {
+		return nil, err
+	}
 	return &Cache{dir: dir}, nil
 }
+
+// Holds tells whether a path, absolute and without links, is one of the cache's
+// own files.
+func (c *Cache) Holds(path string) bool { return filepath.Dir(path) == c.dir }
 
 // private fails if others than the user can change what fi is about.
 func private(fi os.FileInfo) error {

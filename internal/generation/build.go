@@ -30,7 +30,10 @@ func Build(ctx context.Context, l *layout.Layout, only string, o Options) (*Gene
 			return nil, err
 		}
 		g := New(plans, o.Report)
-		g.Recall(o)
+		if err := g.Recall(o); err != nil {
+			g.Close()
+			return nil, err
+		}
 		err, cacheErr := g.Hash(ctx, o.HashOptions)
 		if cacheErr != nil {
 			o.Warn(fmt.Sprintf("CRCs are not remembered: %v", cacheErr))
@@ -48,16 +51,20 @@ func Build(ctx context.Context, l *layout.Layout, only string, o Options) (*Gene
 }
 
 // Recall fills in the CRCs that the cache of o knows, and warns where it is
-// damaged.
-func (g *Generation) Recall(o Options) {
+// damaged. The one error is ErrCacheInside.
+func (g *Generation) Recall(o Options) error {
 	if o.Cache == nil {
-		return
+		return nil
 	}
 	damaged, err := g.recall(o.Cache)
-	if err != nil {
+	switch {
+	case errors.Is(err, ErrCacheInside):
+		return err
+	case err != nil:
 		o.Warn(fmt.Sprintf("remembered CRCs can't be read: %v; files are read again", err))
 	}
 	if damaged > 0 {
 		o.Warn(fmt.Sprintf("%d remembered CRCs are damaged and not used; their files are read again", damaged))
 	}
+	return nil
 }

@@ -51,11 +51,9 @@ func New(plans []*layout.Plan, report func(error)) *Generation {
 		a.reader = p.NewReader(a)
 		g.Archives = append(g.Archives, a)
 		for j := range p.Len() {
-			switch link := p.Link(j); {
-			case link != "":
-				a.crcs[j], a.known[j] = crc32.ChecksumIEEE([]byte(link)), true
-			case p.EntrySize(j) == 0:
-				a.known[j] = true
+			// Empty files are read as well: those of /proc say that they are empty.
+			if !p.IsFile(j) {
+				a.crcs[j], a.known[j] = crc32.ChecksumIEEE([]byte(p.Link(j))), true
 			}
 		}
 	}

@@ -20,7 +20,7 @@ import (
 func (g *Generation) group() {
 	for a, archive := range g.Archives {
 		for i := range archive.Len() {
-			if archive.IsFile(i) && archive.EntrySize(i) > 0 {
+			if archive.IsFile(i) {
 				g.files = append(g.files, file{uint32(a), uint32(i)})
 			}
 		}
@@ -83,6 +83,9 @@ func (g *Generation) missing() (groups []uint32, bytes int64) {
 	return groups, bytes
 }
 
+// ErrCacheInside: the cache changes with each run, and so can't be archived.
+var ErrCacheInside = errors.New("the folder of remembered CRC-32s lies in a source: exclude it there, or use --cache DIR or --no-cache")
+
 // recall takes CRCs from the cache for files that are what they were then. It
 // returns how many damaged records it passed over.
 func (g *Generation) recall(c *crccache.Cache) (damaged int, err error) {
@@ -93,7 +96,11 @@ func (g *Generation) recall(c *crccache.Cache) (damaged int, err error) {
 	want := make([]wanted, 0, len(g.files))
 	for i := range g.groups {
 		for _, f := range g.members(i) {
-			want = append(want, wanted{crccache.KeyOf(g.ref(f).Path()), uint32(i)})
+			path := g.ref(f).Path()
+			if c.Holds(path) {
+				return 0, fmt.Errorf("%w: archive %s has it as %q", ErrCacheInside, g.Archives[f.archive].Name, g.Archives[f.archive].Entry(int(f.entry)).Name)
+			}
+			want = append(want, wanted{crccache.KeyOf(path), uint32(i)})
 		}
 	}
 	byKey := func(w wanted, k crccache.Key) int { return slices.Compare(w.key[:], k[:]) }

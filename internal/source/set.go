@@ -86,10 +86,11 @@ func (s *Set) open(x Index, key uint64) (*entry, error) {
 	return s.add(&entry{key: key, fd: f.fd, file: f}), nil
 }
 
-// retry runs open again with every idle descriptor closed when there are none left.
+// retry runs open again with every idle descriptor closed when there are none
+// left. Others may take what was closed, so it tries more than once.
 func (s *Set) retry(open func() error) error {
 	err := open()
-	if errors.Is(err, unix.EMFILE) || errors.Is(err, unix.ENFILE) {
+	for try := 0; try < 100 && (errors.Is(err, unix.EMFILE) || errors.Is(err, unix.ENFILE)); try++ {
 		s.mu.Lock()
 		s.evict(0)
 		s.mu.Unlock()
