@@ -12,7 +12,9 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
+	"unicode"
 
 	"vzip/internal/source"
 )
@@ -114,7 +116,29 @@ type Problems struct {
 const maxProblems = 100
 
 func (p *Problems) add(at pos, isSource bool, format string, args ...any) {
-	p.List = append(p.List, Problem{at.line, at.column, fmt.Sprintf(format, args...), isSource})
+	p.List = append(p.List, Problem{at.line, at.column, oneLine(fmt.Sprintf(format, args...)), isSource})
+}
+
+// oneLine keeps a name on disk from breaking a message into lines or from steering
+// the terminal, and a value of many bytes from filling it.
+func oneLine(s string) string {
+	const head, tail = 700, 300
+	if len(s) > head+tail {
+		s = strings.ToValidUTF8(s[:head], "") + "..." + strings.ToValidUTF8(s[len(s)-tail:], "")
+	}
+	if !strings.ContainsFunc(s, unicode.IsControl) {
+		return s
+	}
+	var b strings.Builder
+	for _, r := range s {
+		if unicode.IsControl(r) {
+			quoted := strconv.QuoteRune(r)
+			b.WriteString(quoted[1 : len(quoted)-1])
+		} else {
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
 }
 
 // Error is one line a problem: "file:line:column: what".
@@ -122,7 +146,7 @@ func (p *Problems) Error() string {
 	var b strings.Builder
 	for i, x := range p.List {
 		if i == maxProblems {
-			fmt.Fprintf(&b, "\n%s: and %d problems more", p.File, len(p.List)-i)
+			fmt.Fprintf(&b, "\n%s: more problems follow: mend these first", p.File)
 			break
 		}
 		if i > 0 {
@@ -167,12 +191,12 @@ func Load(file string, env func(string) (string, bool)) (*Layout, error) {
 	}
 	f, err := os.Open(file)
 	if err != nil {
-		return nil, problem("the layout file can't be read: %v", cause(err))
+		return nil, problem("the layout file can't be read: %v: check the path and its permissions", cause(err))
 	}
 	defer f.Close()
 	text, err := io.ReadAll(io.LimitReader(f, maxFileLen+1))
 	if err != nil {
-		return nil, problem("the layout file can't be read: %v", cause(err))
+		return nil, problem("the layout file can't be read: %v: check the path and its permissions", cause(err))
 	}
 	if len(text) > maxFileLen {
 		return nil, problem("the layout file has more than %d MiB: split it", maxFileLen>>20)
@@ -202,15 +226,17 @@ func (l *Layout) findSources(problems *Problems) {
 			if m.Source == "" {
 				continue // said already
 			}
+			if len(problems.List) > maxProblems {
+				return
+			}
 			// Links in the path that the user wrote are followed; what they
 			// lead to is the root that nothing is read outside of.
-			real, err := filepath.EvalSymlinks(m.Source)
-			if err != nil {
-				problems.add(m.pos, true, "source %s: %v: check the path", m.Source, cause(err))
-				continue
+			real := ""
+			fi, err := os.Stat(m.Source)
+			if err == nil {
+				real, err = filepath.EvalSymlinks(m.Source)
 			}
 			ref := source.Ref{Root: real, Rel: ".", Follow: l.Archives[a].Symlinks == SymlinksFollow}
-			fi, err := os.Stat(real)
 			if err == nil && !fi.IsDir() {
 				ref.Root, ref.Rel = filepath.Dir(real), filepath.Base(real)
 			}

@@ -13,7 +13,8 @@ import (
 type patterns []pattern
 
 type pattern struct {
-	text     string
+	given    string
+	text     string // without a slash at the end
 	dirsOnly bool
 	parts    []string // of text; nil where it can't be cut at slashes
 	used     bool
@@ -22,7 +23,7 @@ type pattern struct {
 func compile(globs []string) patterns {
 	var ps patterns
 	for _, g := range globs {
-		p := pattern{text: g}
+		p := pattern{given: g}
 		p.text, p.dirsOnly = strings.CutSuffix(g, "/")
 		// A slash inside of braces or brackets, or after a backslash, parts nothing.
 		if !strings.ContainsAny(p.text, `{[\`) {
@@ -42,7 +43,7 @@ func checkGlob(g string) error {
 	case strings.HasPrefix(text, "/"):
 		return fmt.Errorf("the pattern %q is absolute, but patterns are relative to the source folder: drop the leading slash", g)
 	case !doublestar.ValidatePattern(text):
-		return fmt.Errorf("the pattern %q is malformed: close its brackets and braces, or put a backslash before them", g)
+		return fmt.Errorf("the pattern %q is malformed: close its brackets and braces, or put a backslash before what stands for itself", g)
 	}
 	for part := range strings.SplitSeq(text, "/") {
 		if part == "" || part == "." || part == ".." {

@@ -27,8 +27,8 @@ var archiveFields = with(fields[Archive]{
 var mappingFields = fields[Mapping]{
 	"source":  (*parser).source,
 	"as":      (*parser).as,
-	"include": func(p *parser, n *yaml.Node, m *Mapping) { m.Include = p.globs(n) },
-	"exclude": func(p *parser, n *yaml.Node, m *Mapping) { m.Exclude = p.globs(n) },
+	"include": func(p *parser, n *yaml.Node, m *Mapping) { m.Include = p.globs(n, "include") },
+	"exclude": func(p *parser, n *yaml.Node, m *Mapping) { m.Exclude = p.globs(n, "exclude") },
 }
 
 var optionFields = fields[Options]{
@@ -42,7 +42,8 @@ var optionFields = fields[Options]{
 }
 
 // parse returns the layout that text says. It is nil where text is no YAML
-// mapping; otherwise what could be understood, with problems told.
+// mapping, or too much is wrong; otherwise what could be understood, with
+// problems told.
 func parse(problems *Problems, dir string, text []byte, env func(string) (string, bool)) *Layout {
 	p := &parser{Problems: problems, env: env, dir: dir}
 	root := p.document(text)
@@ -90,6 +91,9 @@ func parse(problems *Problems, dir string, text []byte, env func(string) (string
 	}
 	if n.Kind == yaml.SequenceNode && len(n.Content) == 0 {
 		p.at(n, "archives is empty: add an archive with a name and entries")
+	}
+	if p.done() {
+		return nil
 	}
 	p.checkArchiveNames(l)
 	return l
@@ -139,7 +143,7 @@ func checkPath(name string) error {
 		return fmt.Errorf("it ends in a slash: drop that")
 	}
 	if err := zipgen.CheckName(name); err != nil {
-		return fmt.Errorf("%v: use a relative path of plain names", err)
+		return fmt.Errorf("%s: use a relative path of plain names", strings.TrimPrefix(err.Error(), zipgen.ErrName.Error()+": "))
 	}
 	if bad := badness(name); bad != "" {
 		return fmt.Errorf("it %s: use another name", bad)
@@ -218,9 +222,13 @@ func (p *parser) as(n *yaml.Node, m *Mapping) {
 	}
 }
 
-func (p *parser) globs(n *yaml.Node) []string {
+func (p *parser) globs(n *yaml.Node, key string) []string {
 	globs := []string{}
-	for _, item := range p.list(n, "include and exclude") {
+	n = p.visit(n)
+	if key == "include" && n.Kind == yaml.SequenceNode && len(n.Content) == 0 {
+		p.at(n, "include is empty, so nothing would be stored: add a pattern, or leave include out to store all")
+	}
+	for _, item := range p.list(n, key) {
 		g, ok := p.text(item, "a pattern")
 		if !ok {
 			continue
@@ -250,9 +258,10 @@ func (p *parser) comment(n *yaml.Node, o *Options) {
 // choice reads one of a few words.
 func choice[T ~string](key string, into func(*Options) *T, words ...T) func(*parser, *yaml.Node, *Options) {
 	return func(p *parser, n *yaml.Node, o *Options) {
-		s, ok := p.text(n, key)
+		s, ok := p.word(n, key)
 		if ok && !slices.Contains(words, T(s)) {
-			p.at(n, "%s %q is not known: use one of %s", key, s, strings.Trim(fmt.Sprintf("%q", words), "[]"))
+			known := strings.Trim(strings.ReplaceAll(fmt.Sprint(words), " ", ", "), "[]")
+			p.at(n, "%s %q is not known: use one of %s", key, s, known)
 			return
 		}
 		if ok {
@@ -272,7 +281,7 @@ func (p *parser) directories(n *yaml.Node, o *Options) {
 }
 
 func (p *parser) modTime(n *yaml.Node, o *Options) {
-	s, ok := p.text(n, "mtime")
+	s, ok := p.word(n, "mtime")
 	if !ok {
 		return
 	}

@@ -16,13 +16,17 @@ import (
 // nothing. A *Problems error has all that is wrong.
 func (l *Layout) Scan(ctx context.Context, only string, warn func(string)) ([]*Plan, error) {
 	problems := &Problems{File: l.File}
-	var plans []*Plan
+	var archives []*Archive
 	for i := range l.Archives {
-		if only != "" && l.Archives[i].Name != only {
-			continue
+		if only == "" || l.Archives[i].Name == only {
+			archives = append(archives, &l.Archives[i])
 		}
+	}
+	listings := newListings(archives)
+	var plans []*Plan
+	for _, a := range archives {
 		s := &scan{
-			ctx: ctx, layout: l, a: &l.Archives[i], problems: problems,
+			ctx: ctx, layout: l, a: a, problems: problems, listings: listings,
 			// Root may read all; asking would cost a system call a file.
 			access: os.Geteuid() != 0,
 			warn:   func(format string, args ...any) { warn(fmt.Sprintf(format, args...)) },
@@ -44,6 +48,7 @@ type scan struct {
 	layout   *Layout
 	a        *Archive
 	problems *Problems
+	listings *listings
 	access   bool
 	warn     func(format string, args ...any)
 
@@ -51,10 +56,16 @@ type scan struct {
 	builder zipgen.Builder
 	// files are the files whose names the newest name starts with, to find those
 	// that something else needs as a folder.
-	files []item
+	files []file
 	// special files that were left out
 	special      int
 	firstSpecial string
+}
+
+// file is an item that is no directory.
+type file struct {
+	item
+	told bool // that something needs it as a folder
 }
 
 func (s *scan) skipped(path, kind string) {
@@ -133,20 +144,24 @@ func (s *scan) entry(it *item) zipgen.Entry {
 	return e
 }
 
-// place reports an item that needs a file as a folder.
+// place reports an item that needs a file as a folder, the first for each file.
 func (s *scan) place(it *item) bool {
 	for len(s.files) > 0 && !strings.HasPrefix(it.name, s.files[len(s.files)-1].name) {
 		s.files = s.files[:len(s.files)-1]
 	}
 	for i := range s.files {
 		f := &s.files[i]
-		if it.name[len(f.name)] == '/' {
-			s.at(it).problem("%q is a file (from %s), but %q (from %s) needs it as a folder: change as, or exclude one of them", f.name, s.path(f), it.name, s.path(it))
-			return false
+		if it.name[len(f.name)] != '/' {
+			continue
 		}
+		if !f.told {
+			s.at(it).problem("%q is a file (from %s), but %q (from %s) needs it as a folder: change as, or exclude one of them", f.name, s.path(&f.item), it.name, s.path(it))
+			f.told = true
+		}
+		return false
 	}
 	if !it.isDir() {
-		s.files = append(s.files, *it)
+		s.files = append(s.files, file{item: *it})
 	}
 	return true
 }

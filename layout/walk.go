@@ -47,8 +47,8 @@ type folder struct{ dev, ino uint64 }
 // walk yields the items of a mapping. The file system is looked at anew.
 func (w *walker) walk() {
 	stat, err := w.m.ref.Lstat()
-	if err == nil && stat.IsDir() != w.m.stat.IsDir() {
-		err = errors.New("it was a folder and is a file now, or the other way round")
+	if err == nil && stat.Mode&unix.S_IFMT != w.m.stat.Mode&unix.S_IFMT {
+		err = errors.New("it is of another file type now")
 	}
 	if err != nil {
 		w.source("source %s: %v: check that nobody changes it meanwhile", w.m.Source, cause(err))
@@ -61,6 +61,10 @@ func (w *walker) walk() {
 		}
 	}
 	if !stat.IsDir() {
+		if err := w.readable(w.m.ref); err != nil {
+			w.source("source %s: %v: make it readable", w.m.Source, err)
+			return
+		}
 		w.emit(item{name: w.m.As, rel: w.m.ref.Rel, stat: stat})
 		return
 	}
@@ -72,9 +76,18 @@ func (w *walker) walk() {
 	w.folder(w.m.ref, prefix, stat, whole)
 	for _, p := range w.include {
 		if !p.used && !w.stopped {
-			w.warn("%s:%d: include pattern %q matches nothing in %s", w.layout.File, w.m.line, p.text, w.m.Source)
+			w.warn("%s:%d: include pattern %q matches nothing in %s", w.layout.File, w.m.line, p.given, w.m.Source)
 		}
 	}
+}
+
+// readable tells whether a file that ReadDir did not look at may be read. What
+// else can be wrong with it is found when it is opened.
+func (w *walker) readable(ref source.Ref) error {
+	if w.access && unix.Faccessat(unix.AT_FDCWD, ref.Path(), unix.R_OK, unix.AT_EACCESS) == unix.EACCES {
+		return unix.EACCES
+	}
+	return nil
 }
 
 func (w *walker) emit(it item) {
@@ -108,11 +121,13 @@ func (w *walker) folder(ref source.Ref, prefix string, stat source.Stat, whole b
 		w.stopped = true
 		return
 	}
-	children, err := ref.ReadDir(w.access)
+	children, err := w.listings.read(ref, w.access)
 	if err != nil {
 		w.source("source folder %s: %v: make it readable, or exclude it", ref.Path(), cause(err))
 		return
 	}
+	// What is wrong is told in this order, and the sort below finds its work done.
+	slices.SortFunc(children, func(a, b source.Child) int { return strings.Compare(a.Name, b.Name) })
 	w.above = append(w.above, folder{stat.Dev, stat.Ino})
 	defer func() { w.above = w.above[:len(w.above)-1] }()
 
@@ -121,8 +136,7 @@ func (w *walker) folder(ref source.Ref, prefix string, stat source.Stat, whole b
 		whole bool
 	}
 	var items []child
-	for i := range children {
-		c := &children[i]
+	for _, c := range children {
 		it, in, ok := w.child(ref, prefix, c, whole)
 		if ok {
 			items = append(items, child{it, in})
@@ -150,12 +164,15 @@ func (w *walker) folder(ref source.Ref, prefix string, stat source.Stat, whole b
 
 // child decides what becomes of one child of a folder: ok tells whether it is
 // stored, whole whether all that is in it is wanted.
-func (w *walker) child(parent source.Ref, prefix string, c *source.Child, whole bool) (it item, in, ok bool) {
+func (w *walker) child(parent source.Ref, prefix string, c source.Child, whole bool) (it item, in, ok bool) {
 	ref := parent
 	ref.Rel = path.Join(parent.Rel, c.Name)
 	follow := c.Err == nil && c.IsSymlink() && w.a.Symlinks == SymlinksFollow
 	if follow {
 		c.Stat, c.Err = ref.Lstat()
+		if c.Err == nil && c.IsRegular() {
+			c.Err = w.readable(ref)
+		}
 	}
 	isDir := c.Err == nil && c.IsDir()
 	if w.exclude.match(ref.Rel, isDir) {
@@ -166,7 +183,7 @@ func (w *walker) child(parent source.Ref, prefix string, c *source.Child, whole 
 		return item{}, false, false
 	}
 	if c.Err != nil {
-		w.childError(ref, c, follow)
+		w.childError(ref, c.Err, follow)
 		return item{}, false, false
 	}
 	it = item{rel: ref.Rel, stat: c.Stat}
@@ -204,14 +221,14 @@ func (w *walker) child(parent source.Ref, prefix string, c *source.Child, whole 
 		it.name += "/"
 	}
 	if len(it.name) > zipgen.MaxNameLen {
-		w.problem("in %.200s...: a name inside the archive has %d bytes, at most %d fit: exclude it", parent.Path(), len(it.name), zipgen.MaxNameLen)
+		w.problem("in %s: a name inside the archive has %d bytes, at most %d fit: exclude it", parent.Path(), len(it.name), zipgen.MaxNameLen)
 		return item{}, false, false
 	}
 	return it, in, true
 }
 
-func (w *walker) childError(ref source.Ref, c *source.Child, follow bool) {
-	err := cause(c.Err)
+func (w *walker) childError(ref source.Ref, err error, follow bool) {
+	err = cause(err)
 	switch {
 	case follow && errors.Is(err, unix.EXDEV):
 		w.source("the symbolic link %s leads out of the source folder, and is not followed there: exclude it, or use symlinks: store", ref.Path())

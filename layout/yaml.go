@@ -1,6 +1,7 @@
 package layout
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"maps"
@@ -17,14 +18,14 @@ import (
 // that one run tells them all.
 type parser struct {
 	*Problems
-	env    func(string) (string, bool)
-	dir    string
-	visits int
+	env  func(string) (string, bool)
+	dir  string
+	left int // how much may still be looked at, see visit
 }
 
-// maxVisits bounds the nodes looked at: aliases of aliases can name more of them
-// than the file has bytes.
-const maxVisits = 1 << 22
+// aliasRoom is how many values a file's aliases may stand for, beside what the
+// file itself has.
+const aliasRoom = 1 << 20
 
 // fields says which keys a mapping may have, and what to do with their values.
 // The JSON Schema in configs/ is held against these tables.
@@ -43,20 +44,18 @@ func (p *parser) at(n *yaml.Node, format string, args ...any) {
 	p.add(pos{n.Line, n.Column}, false, format, args...)
 }
 
-var yamlErrorLine = regexp.MustCompile(`^yaml: (?:line (\d+): )?(.*)$`)
-
 // document returns the content of the file's one document.
 func (p *parser) document(text []byte) *yaml.Node {
 	if i := invalidUTF8(text); i >= 0 {
-		line := 1 + strings.Count(string(text[:i]), "\n")
-		column := i - strings.LastIndexByte(string(text[:i]), '\n')
-		p.add(pos{line, column}, false, "the file is not UTF-8 here (byte 0x%02x): save it as UTF-8", text[i])
+		p.add(place(text, i), false, "the file is not UTF-8 here (byte 0x%02x): save it as UTF-8", text[i])
 		return nil
 	}
-	in := yaml.NewDecoder(strings.NewReader(string(text)))
+	// One node costs two visits at most, and two bytes at least.
+	p.left = 2*len(text) + aliasRoom
+	in := yaml.NewDecoder(bytes.NewReader(text))
 	var doc, more yaml.Node
 	if err := in.Decode(&doc); err != nil {
-		p.syntax(err)
+		p.syntax(text, err)
 		return nil
 	}
 	if doc.Kind != yaml.DocumentNode || len(doc.Content) == 0 || isNull(doc.Content[0]) {
@@ -68,26 +67,63 @@ func (p *parser) document(text []byte) *yaml.Node {
 		p.at(&more, "a second document starts here: keep one, or make it a file of its own")
 		return nil
 	case err != io.EOF:
-		p.syntax(err)
+		p.syntax(text, err)
 		return nil
 	}
 	return doc.Content[0]
 }
 
-func (p *parser) syntax(err error) {
+// Errors of yaml.v3. Those of its parser name the line before the one where the
+// list or mapping starts that ends too early.
+var (
+	yamlErrorLine   = regexp.MustCompile(`^yaml: (?:line (\d+): )?(.*)$`)
+	yamlParserError = regexp.MustCompile(`^(did not find expected (<document start>|node content|key|'-' indicator|',' or)|found undefined tag handle)`)
+	yamlNoAnchor    = regexp.MustCompile(`^unknown anchor '(.*)' referenced$`)
+)
+
+func (p *parser) syntax(text []byte, err error) {
 	if err == io.EOF {
 		p.add(pos{1, 1}, false, "the file is empty: write \"version: 1\" and a list of archives")
 		return
 	}
-	at := pos{1, 1}
+	at, hint := pos{1, 1}, "mend the line, or the one before it"
 	what := err.Error()
 	if m := yamlErrorLine.FindStringSubmatch(what); m != nil {
-		if line, err := strconv.Atoi(m[1]); err == nil {
+		line, err := strconv.Atoi(m[1])
+		if err == nil {
 			at.line = line
 		}
 		what = m[2]
+		if yamlParserError.MatchString(what) {
+			if err == nil {
+				at.line++
+			}
+			hint = "mend the indentation, brackets or quotes around here"
+		}
 	}
-	p.add(at, false, "this is not YAML: %s: mend the line, or the one before it", what)
+	if m := yamlNoAnchor.FindStringSubmatch(what); m != nil {
+		at = place(text, max(0, bytes.Index(text, []byte("*"+m[1]))))
+		hint = "put text that starts with * in quotes, or set the anchor before this"
+	}
+	switch what {
+	case "control characters are not allowed":
+		at = place(text, max(0, bytes.IndexFunc(text, isControl)))
+		hint = `take this one out, or write it as "\xNN"`
+	case "found incompatible YAML document":
+		hint = "take the %YAML line out"
+	}
+	p.add(at, false, "this is not YAML: %s: %s", what, hint)
+}
+
+// place returns the line and column of a byte of the file.
+func place(text []byte, i int) pos {
+	start := bytes.LastIndexByte(text[:i], '\n') + 1
+	return pos{1 + bytes.Count(text[:start], []byte("\n")), 1 + utf8.RuneCount(text[start:i])}
+}
+
+// isControl tells whether a YAML file can't have a character as it is.
+func isControl(r rune) bool {
+	return r < 0x20 && r != '\t' && r != '\n' && r != '\r' || 0x7F <= r && r < 0xA0 && r != 0x85 || r == 0xFFFE || r == 0xFFFF
 }
 
 // invalidUTF8 returns where text is not UTF-8, or -1.
@@ -104,17 +140,22 @@ func invalidUTF8(text []byte) int {
 
 func isNull(n *yaml.Node) bool { return n.Kind == yaml.ScalarNode && n.ShortTag() == "!!null" }
 
-// visit follows an alias, and counts.
+// visit follows an alias, and counts: aliases of aliases can name far more values
+// than the file has bytes.
 func (p *parser) visit(n *yaml.Node) *yaml.Node {
-	p.visits++
-	if p.visits == maxVisits {
-		p.at(n, "the file's aliases stand for more than %d values: write fewer", maxVisits)
-	}
 	for n.Kind == yaml.AliasNode {
 		n = n.Alias
 	}
+	before := p.left
+	p.left -= 1 + len(n.Value)/16
+	if before >= 0 && p.left < 0 {
+		p.at(n, "the file's aliases stand for too many values: use fewer")
+	}
 	return n
 }
+
+// done tells that enough is wrong: nobody reads more lines.
+func (p *parser) done() bool { return p.left < 0 || len(p.List) > maxProblems }
 
 // read gives the values of a mapping to their fields, and returns them by key;
 // nil where n is no mapping.
@@ -125,21 +166,24 @@ func read[T any](p *parser, n *yaml.Node, what string, known fields[T], into *T)
 		return nil
 	}
 	values := map[string]*yaml.Node{}
+	lines := map[string]int{}
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key, value := n.Content[i], n.Content[i+1]
-		if p.visits > maxVisits {
+		if p.done() {
 			return nil
 		}
 		field, ok := known[key.Value]
 		switch {
 		case key.Kind == yaml.ScalarNode && key.ShortTag() == "!!merge":
 			p.at(key, "merge keys (<<) are not supported: write the keys out, or use defaults")
-		case key.Kind != yaml.ScalarNode || !ok:
+		case key.Kind != yaml.ScalarNode:
+			p.at(key, "a key in %s must be text, not %s", what, kind(key))
+		case !ok:
 			p.at(key, "unknown key %q in %s: use one of %s", key.Value, what, strings.Join(slices.Sorted(maps.Keys(known)), ", "))
 		case values[key.Value] != nil:
-			p.at(key, "%s is given twice, first in line %d: take one out", key.Value, values[key.Value].Line)
+			p.at(key, "%s is given twice, first in line %d: take one out", key.Value, lines[key.Value])
 		default:
-			values[key.Value] = value
+			values[key.Value], lines[key.Value] = value, key.Line
 			if field != nil {
 				field(p, value, into)
 			}
@@ -157,7 +201,7 @@ func (p *parser) list(n *yaml.Node, what string) []*yaml.Node {
 	}
 	items := make([]*yaml.Node, 0, len(n.Content))
 	for _, item := range n.Content {
-		if p.visits > maxVisits {
+		if p.done() {
 			break
 		}
 		items = append(items, p.visit(item))
@@ -166,14 +210,20 @@ func (p *parser) list(n *yaml.Node, what string) []*yaml.Node {
 }
 
 // text returns a string with variables expanded.
-func (p *parser) text(n *yaml.Node, what string) (string, bool) {
+func (p *parser) text(n *yaml.Node, what string) (string, bool) { return p.scalar(n, what, false) }
+
+// word returns a string that is held against a few that are known; a number then
+// is as wrong as another word, with quotes or without.
+func (p *parser) word(n *yaml.Node, what string) (string, bool) { return p.scalar(n, what, true) }
+
+func (p *parser) scalar(n *yaml.Node, what string, word bool) (string, bool) {
 	n = p.visit(n)
 	switch {
 	case isNull(n):
-		p.at(n, "%s has no value: give it one, or leave the key out", what)
-	case n.Kind != yaml.ScalarNode:
+		p.at(n, "%s has no value: give it one, or leave it out", what)
+	case n.Kind != yaml.ScalarNode || !strings.HasPrefix(n.ShortTag(), "!!"):
 		p.at(n, "%s must be text, not %s", what, kind(n))
-	case n.ShortTag() != "!!str" && n.ShortTag() != "!!timestamp":
+	case !word && n.ShortTag() != "!!str" && n.ShortTag() != "!!timestamp":
 		p.at(n, "%s must be text, not %s: put it in quotes", what, kind(n))
 	default:
 		s, err := expand(n.Value, p.env)
@@ -193,6 +243,8 @@ func kind(n *yaml.Node) string {
 		return "a mapping"
 	case yaml.SequenceNode:
 		return "a list"
+	case yaml.AliasNode:
+		return "an alias"
 	}
 	switch tag := n.ShortTag(); tag {
 	case "!!str", "!!timestamp":

@@ -1,0 +1,207 @@
+package layout
+
+import (
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+)
+
+// loadGood loads a layout of testdata/good, in a folder of its own with sources.
+func loadGood(t *testing.T, name string, pairs ...string) *Layout {
+	t.Helper()
+	dir := t.TempDir()
+	tree(t, dir, "src/a", "src/b/", "other/a", "file")
+	text, err := os.ReadFile(filepath.Join("testdata", "good", name))
+	must(t, err)
+	l, err := Load(save(t, dir, string(text)), env(append(pairs, "SET", "iso", "ROOT", dir)...))
+	must(t, err)
+	return l
+}
+
+// bare is an archive as the layout file describes it, without what Load finds on
+// disk, and sources below dir relative.
+func bare(a Archive, dir string) Archive {
+	a.pos = pos{}
+	var mappings []Mapping
+	for _, m := range a.Mappings {
+		rel, _ := filepath.Rel(dir, m.Source)
+		mappings = append(mappings, Mapping{Source: rel, As: m.As, Include: m.Include, Exclude: m.Exclude})
+	}
+	a.Mappings = mappings
+	return a
+}
+
+func at64(v int64) *int64 { return &v }
+
+func TestFullLayout(t *testing.T) {
+	t.Parallel()
+	l := loadGood(t, "full.yaml")
+	fixed := Options{"Made from iso, for $5", SymlinksSkip, SpecialError, NamesEscape, false, ModesFixed, at64(1769857200)}
+	want := []Archive{
+		{Name: "nightly/all-iso.zip", Options: Options{"Everything", SymlinksFollow, SpecialSkip, NamesRaw, true, ModesSource, nil},
+			Mappings: []Mapping{
+				{Source: "src", As: "images/one", Include: []string{"**/*.iso", "b/"}, Exclude: []string{"*.tmp", ".git/", "{x,y}/**"}},
+				{Source: "file", As: "file"},
+				{Source: "other", As: ""},
+			}},
+		{Name: "plain.zip", Options: fixed, Mappings: []Mapping{{Source: "file", As: "renamed"}}},
+		{Name: "nightly/empty.zip", Options: fixed},
+	}
+	dir := filepath.Dir(l.File)
+	if len(l.Archives) != len(want) {
+		t.Fatalf("got %d archives, want %d", len(l.Archives), len(want))
+	}
+	for i, a := range l.Archives {
+		if got := bare(a, dir); !reflect.DeepEqual(got, want[i]) {
+			t.Errorf("got  %+v\nwant %+v", got, want[i])
+		}
+	}
+	sources := []string{dir + "/file", dir + "/other", dir + "/src"}
+	wantLines(t, l.Sources(), sources)
+
+	plans, warnings := scanAll(t, l)
+	wantLines(t, show(t, plans[0]), []string{"a = other/a", "file = file", "images/", "images/one/", "images/one/b/"})
+	wantLines(t, show(t, plans[1]), []string{"renamed = file"})
+	wantLines(t, show(t, plans[2]), nil)
+	wantLines(t, warnings, []string{
+		l.File + `:21: include pattern "**/*.iso" matches nothing in ` + dir + "/src",
+		"archive nightly/empty.zip is empty",
+	})
+	if got := plans[2].ModTime; got != 315532800 {
+		t.Errorf("empty archive: got time %d, want that of 1980-01-01", got)
+	}
+	only, err := l.Scan(t.Context(), "plain.zip", func(s string) { t.Errorf("warning %q", s) })
+	must(t, err)
+	if len(only) != 1 || only[0].Name != "plain.zip" {
+		t.Errorf("Scan of plain.zip: got %d plans", len(only))
+	}
+}
+
+func TestAliases(t *testing.T) {
+	t.Parallel()
+	l := loadGood(t, "aliases.yaml")
+	junk := []string{"*.tmp", ".git"}
+	src, other := Mapping{Source: "src", As: "src", Exclude: junk}, Mapping{Source: "other", As: "more", Exclude: junk}
+	want := []Archive{
+		{Name: "one.zip", Mappings: []Mapping{src, other}},
+		{Name: "two.zip", Mappings: []Mapping{src, other}, Options: Options{Comment: "one.zip"}},
+		{Name: "three.zip", Mappings: []Mapping{src}},
+	}
+	for i := range want {
+		o := defaultOptions()
+		o.Modes, o.ModTime, o.Comment = ModesFixed, at64(1769860800), want[i].Comment
+		want[i].Options = o
+		if got := bare(l.Archives[i], filepath.Dir(l.File)); !reflect.DeepEqual(got, want[i]) {
+			t.Errorf("got  %+v\nwant %+v", got, want[i])
+		}
+	}
+}
+
+// What a layout with all left out stands for.
+func TestDefaults(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	tree(t, dir, "src/a")
+	got := bare(load(t, dir, one("", "source: src")).Archives[0], dir)
+	want := Archive{Name: "a.zip", Mappings: []Mapping{{Source: "src", As: "src"}},
+		Options: Options{"", SymlinksStore, SpecialSkip, NamesError, true, ModesSource, nil}}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got  %+v\nwant %+v", got, want)
+	}
+}
+
+func TestSourceDateEpoch(t *testing.T) {
+	t.Parallel()
+	for value, want := range map[string]int64{"0": 0, "1700000000": 1700000000, "-1": -1, "4294967296": 1 << 32} {
+		l := loadGood(t, "full.yaml", "SOURCE_DATE_EPOCH", value)
+		for _, a := range l.Archives {
+			if a.ModTime == nil || *a.ModTime != want {
+				t.Errorf("%s in %s: got %v, want %d", value, a.Name, a.ModTime, want)
+			}
+		}
+		plans, _ := scanAll(t, l)
+		if plans[0].ModTime != want || plans[0].Entry(0).ModTime != want {
+			t.Errorf("%s: got times %d and %d", value, plans[0].ModTime, plans[0].Entry(0).ModTime)
+		}
+	}
+}
+
+func TestPaths(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	tree(t, dir, "conf/x", "src/a", "src/b", "link -> src/b", "folder -> src", "$/a", "quo\"te/a")
+	for _, tt := range []struct{ name, source, as, want string }{
+		{"up", "../src", "", "src/"},
+		{"not cleaned", "./..//conf/../src/./", "", "src/"},
+		{"own folder", ".", "", "conf/"},
+		{"parent folder", "..", "", filepath.Base(dir) + "/"},
+		{"absolute", dir + "/src", "", "src/"},
+		{"file", "../src/a", "", "a = src/a"},
+		{"link to a file has its own name", "../link", "", "link = src/b"},
+		{"link to a folder has its own name", "../folder", "", "folder/"},
+		{"below a link", "../folder/a", "", "a = src/a"},
+		{"renamed", "../src/a", "x", "x = src/a"},
+		{"renamed into folders", "../src/a", "x/y", "x/"},
+		{"variable", "${DIR}/src", "${EMPTY}${NAME}", "new name/"},
+		{"dollars", "../$$", "$", "$/"},
+		{"quote", `../quo"te`, "", `quo"te/`},
+	} {
+		text := one("", "source: '"+tt.source+"'")
+		if tt.as != "" {
+			text = one("", "source: '"+tt.source+"'", "as: '"+tt.as+"'")
+			text = strings.Replace(text, "- as:", "  as:", 1)
+		}
+		must(t, os.WriteFile(dir+"/conf/layout.yaml", []byte(text), 0o644))
+		l, err := Load(dir+"/conf/layout.yaml", env("DIR", dir, "NAME", "new name", "EMPTY", ""))
+		if err != nil {
+			t.Errorf("%s: %v", tt.name, err)
+			continue
+		}
+		plans, _ := scanAll(t, l)
+		if got := show(t, plans[0]); got[0] != tt.want {
+			t.Errorf("%s: got %q, want %q first", tt.name, got, tt.want)
+		}
+	}
+}
+
+// The layout file's own path may be relative, or lead over links.
+func TestLayoutPath(t *testing.T) {
+	dir := t.TempDir()
+	tree(t, dir, "a/src/x", "b/src/y", "b/link.yaml -> ../a/layout.yaml", "c -> a")
+	save(t, dir+"/a", one("", "source: src"))
+	t.Chdir(dir + "/b")
+	for file, want := range map[string]string{
+		"../a/layout.yaml": "src/x = a/src/x",
+		"../c/layout.yaml": "src/x = a/src/x",
+		"link.yaml":        "src/y = b/src/y",
+	} {
+		l, err := Load(file, env())
+		must(t, err)
+		if l.File != file {
+			t.Errorf("got file %q, want %q", l.File, file)
+		}
+		plans, _ := scanAll(t, l)
+		wantLines(t, show(t, plans[0]), []string{"src/", want})
+	}
+}
+
+func TestModTimes(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]int64{
+		"1980-01-01T00:00:00Z":             315532800,
+		"2026-01-31T12:00:00Z":             1769860800,
+		`"2026-01-31T12:00:00Z"`:           1769860800,
+		"2026-01-31T12:00:00.999Z":         1769860800,
+		"2026-01-31T12:00:00-08:00":        1769889600,
+		"1969-12-31T23:59:59Z":             -1,
+		"9999-12-31T23:59:59Z":             253402300799,
+		"!!timestamp 2026-01-31T12:00:00Z": 1769860800,
+	} {
+		l := parse(&Problems{}, "/", []byte(one("mtime: "+text, "source: src")), env())
+		if got := l.Archives[0].ModTime; got == nil || *got != want {
+			t.Errorf("%s: got %v, want %d", text, got, want)
+		}
+	}
+}
