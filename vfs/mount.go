@@ -24,9 +24,8 @@ type Options struct {
 	Source string
 	// AllowOther lets other users than the one who mounts read the files.
 	AllowOther bool
-	// NoExec, Suid and Dev change the mount's flags. For files of mode 0444 they
-	// mean nothing, but programs compare a mount with what they asked for.
-	NoExec, Suid, Dev bool
+	// NoExec is mount(8)'s noexec; nosuid and nodev are always set.
+	NoExec bool
 	// Kernel are options for the kernel's FUSE, as in mount.fuse(8).
 	Kernel []string
 	// Warn takes what stops nothing.
@@ -40,6 +39,8 @@ type Mounted struct {
 }
 
 const (
+	// fsType is the file system's type in /proc/mounts: "fuse." and MountOptions.Name.
+	fsType = "fuse.vzip"
 	// maxRead is the largest read request, in bytes: the kernel's default limit.
 	maxRead = 1 << 20
 	// cacheTime is how long the kernel need not ask again about what never changes.
@@ -72,35 +73,6 @@ func CheckDir(dir string) (string, error) {
 		return "", fmt.Errorf("mountpoint %s is no folder", dir)
 	}
 	return real, nil
-}
-
-// Overlap returns the source that a mountpoint lies in, or that lies in the
-// mountpoint: one would hide or contain the other. Paths are absolute and
-// without links; bind mounts of the same folders are noticed too.
-func Overlap(dir string, sources []string) (source string, overlaps bool) {
-	for _, s := range sources {
-		if within(dir, s) || within(s, dir) {
-			return s, true
-		}
-	}
-	return "", false
-}
-
-// within tells whether p is the folder dir or below it.
-func within(p, dir string) bool {
-	target, err := os.Stat(dir)
-	for {
-		if p == dir {
-			return true
-		}
-		if fi, statErr := os.Stat(p); err == nil && statErr == nil && os.SameFile(fi, target) {
-			return true
-		}
-		if p == "/" {
-			return false
-		}
-		p = filepath.Dir(p)
-	}
 }
 
 // Mount shows files at dir, which CheckDir gave, and serves them until they are
@@ -149,14 +121,9 @@ func mount(dir string, files []File, options *fusefs.Options, o Options, direct 
 	m := &options.MountOptions
 	m.DirectMountStrict = direct
 	if direct {
-		m.DirectMountFlags = unix.MS_RDONLY
-		for _, f := range []struct {
-			set  bool
-			flag uintptr
-		}{{!o.Suid, unix.MS_NOSUID}, {!o.Dev, unix.MS_NODEV}, {o.NoExec, unix.MS_NOEXEC}} {
-			if f.set {
-				m.DirectMountFlags |= f.flag
-			}
+		m.DirectMountFlags = unix.MS_RDONLY | unix.MS_NOSUID | unix.MS_NODEV
+		if o.NoExec {
+			m.DirectMountFlags |= unix.MS_NOEXEC
 		}
 	} else {
 		m.Options = append(slices.Clone(o.Kernel), "ro", "nosuid", "nodev")
@@ -184,11 +151,11 @@ func mountHint(err error) error {
 // raiseReadAhead lets the kernel ask for maxRead bytes at once, where it may: by
 // default it reads ahead no more than 128 KiB.
 func raiseReadAhead(dir string) {
-	mounts, err := mountinfo.GetMounts(mountinfo.SingleEntryFilter(dir))
-	if err != nil || len(mounts) == 0 {
+	m, err := topMount(dir)
+	if err != nil || m == nil || m.FSType != fsType {
 		return
 	}
-	file := fmt.Sprintf("/sys/class/bdi/%d:%d/read_ahead_kb", mounts[0].Major, mounts[0].Minor)
+	file := fmt.Sprintf("/sys/class/bdi/%d:%d/read_ahead_kb", m.Major, m.Minor)
 	_ = os.WriteFile(file, []byte(strconv.Itoa(maxRead>>10)), 0) // for speed alone
 }
 
@@ -240,9 +207,15 @@ func fusermount() (string, error) {
 // IsMounted tells whether vzip's file system is mounted at dir, an absolute path
 // without links.
 func IsMounted(dir string) (bool, error) {
-	mounts, err := mountinfo.GetMounts(mountinfo.SingleEntryFilter(dir))
-	if err != nil {
-		return false, err
+	m, err := topMount(dir)
+	return m != nil && m.FSType == fsType, err
+}
+
+// topMount returns the mount at dir, the newest where several are stacked, or nil.
+func topMount(dir string) (*mountinfo.Info, error) {
+	mounts, err := mountinfo.GetMounts(func(m *mountinfo.Info) (skip, stop bool) { return m.Mountpoint != dir, false })
+	if err != nil || len(mounts) == 0 {
+		return nil, err
 	}
-	return len(mounts) > 0 && mounts[len(mounts)-1].FSType == "fuse.vzip", nil
+	return mounts[len(mounts)-1], nil
 }

@@ -43,12 +43,14 @@ const statUnit = 512
 type file struct {
 	fs.Inode
 	File
+	tree *tree
 }
 
 var (
 	_ fs.NodeOpener    = (*file)(nil)
 	_ fs.NodeReader    = (*file)(nil)
 	_ fs.NodeGetattrer = (*file)(nil)
+	_ fs.NodeStatfser  = (*file)(nil)
 )
 
 // Open lets the kernel keep what it has cached of the file: a file's content
@@ -105,12 +107,21 @@ func (d *folder) Getattr(_ context.Context, _ fs.FileHandle, out *fuse.AttrOut) 
 	return 0
 }
 
-// Statfs tells the files' sizes as used and nothing as free. Some programs
-// refuse a file system that tells nothing.
+// Statfs is asked of the node whose path a program gave.
+func (f *file) Statfs(_ context.Context, out *fuse.StatfsOut) syscall.Errno {
+	return f.tree.statfs(out)
+}
+
 func (d *folder) Statfs(_ context.Context, out *fuse.StatfsOut) syscall.Errno {
+	return d.tree.statfs(out)
+}
+
+// statfs tells the files' sizes as used and nothing as free. Some programs
+// refuse a file system that tells nothing.
+func (t *tree) statfs(out *fuse.StatfsOut) syscall.Errno {
 	out.Bsize, out.Frsize = blockSize, statUnit
-	out.Blocks = d.tree.blocks
-	out.Files = d.tree.nodes
+	out.Blocks = t.blocks
+	out.Files = t.nodes
 	out.NameLen = 255
 	return 0
 }
@@ -161,7 +172,7 @@ func (t *tree) fill(ctx context.Context, top *folder) {
 	t.nodes = 1
 	for _, f := range t.files {
 		parent := folderAt(path.Dir(f.Path))
-		t.add(ctx, parent, f.Path, &file{File: f}, syscall.S_IFREG, f.Inode)
+		t.add(ctx, parent, f.Path, &file{File: f, tree: t}, syscall.S_IFREG, f.Inode)
 		for p := path.Dir(f.Path); ; p = path.Dir(p) {
 			folders[p].modTime = max(folders[p].modTime, f.ModTime)
 			if p == "." {

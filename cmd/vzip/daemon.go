@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
 	"os/exec"
@@ -78,7 +77,7 @@ func (a *app) detach(log slog.Handler) error {
 		return err
 	}
 	defer null.Close()
-	a.log, a.stdout, a.stderr = slog.New(log), io.Discard, io.Discard
+	a.handler.swap(log)
 	if err := os.Chdir("/"); err != nil {
 		return err
 	}

@@ -77,20 +77,23 @@ func (a *app) exec(file string, argv []string) (err error) {
 	}
 	defer g.Close()
 	defer a.unmountExec(m)
+	signals := make(chan os.Signal, 8)
+	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGUSR1, syscall.SIGUSR2)
+	defer signal.Stop(signals)
+	if err := ctx.Err(); err != nil {
+		return interrupted(err)
+	}
 
 	cmd := exec.Command(program, argv[1:]...)
 	cmd.Args[0] = argv[0]
 	cmd.Env = append(os.Environ(), "VZIP_MOUNT="+dir)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = a.stdin, a.stdout, a.stderr
-	return a.runCommand(cmd)
+	return runCommand(cmd, signals)
 }
 
 // runCommand runs a command, passes signals on to it, and turns its end into an
 // exit code.
-func (a *app) runCommand(cmd *exec.Cmd) error {
-	signals := make(chan os.Signal, 8)
-	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGUSR1, syscall.SIGUSR2)
-	defer signal.Stop(signals)
+func runCommand(cmd *exec.Cmd, signals <-chan os.Signal) error {
 	if err := cmd.Start(); err != nil {
 		return &exitError{exitNotExecutable, err}
 	}

@@ -53,7 +53,9 @@ func (a *app) listCommand() *cobra.Command {
 					fmt.Fprintf(out, "%15d %9d  %s\n", archive.Size(), archive.Len(), shown(archive.Name))
 				}
 			default:
-				g.Recall(o)
+				if err := g.Recall(o); err != nil {
+					return err
+				}
 				if asJSON {
 					err = listEntriesJSON(out, g.Archives[0])
 				} else {

@@ -9,7 +9,28 @@ import (
 	"log/syslog"
 	"strings"
 	"sync"
+	"sync/atomic"
 )
+
+// swapHandler is the handler behind the program's logger. A daemon changes it
+// when it leaves the terminal, while reads are already being served.
+type swapHandler struct{ now atomic.Pointer[slog.Handler] }
+
+func (h *swapHandler) swap(to slog.Handler) { h.now.Store(&to) }
+
+func (h *swapHandler) Enabled(ctx context.Context, l slog.Level) bool {
+	return (*h.now.Load()).Enabled(ctx, l)
+}
+
+func (h *swapHandler) Handle(ctx context.Context, r slog.Record) error {
+	return (*h.now.Load()).Handle(ctx, r)
+}
+
+func (h *swapHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return (*h.now.Load()).WithAttrs(attrs)
+}
+
+func (h *swapHandler) WithGroup(name string) slog.Handler { return (*h.now.Load()).WithGroup(name) }
 
 func newHandler(format string, w io.Writer, level slog.Level) (slog.Handler, error) {
 	switch format {

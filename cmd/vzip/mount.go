@@ -85,7 +85,7 @@ func (a *app) mount(file, dir string, f *mountFlags, o vfs.Options) error {
 
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
-	if ctx.Err() != nil { // a signal that came just before
+	if ctx.Err() != nil && len(signals) == 0 { // a signal that came just before
 		signals <- syscall.SIGTERM
 	}
 	stop() // from here on a signal means: unmount

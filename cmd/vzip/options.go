@@ -11,11 +11,12 @@ import (
 	"vzip/vfs"
 )
 
-// Mount options that mean nothing here: they are for mount(8) itself or ask for
-// what is always so.
+// Mount options that change nothing here: they are for mount(8) itself, ask for
+// what is always so (ro, nosuid, nodev), or are added by mount.fuse(8) unasked
+// (rw, suid, dev).
 var ignoredOptions = []string{
 	"ro", "rw", "defaults", "auto", "noauto", "user", "nouser", "users", "owner", "group", "nofail", "_netdev",
-	"async", "sync", "dirsync", "atime", "noatime", "diratime", "nodiratime", "relatime", "norelatime",
+	"suid", "nosuid", "dev", "nodev", "async", "sync", "dirsync", "atime", "noatime", "diratime", "nodiratime", "relatime", "norelatime",
 	"strictatime", "nostrictatime", "lazytime", "nolazytime", "nonempty",
 }
 
@@ -47,10 +48,6 @@ func setOption(o *vfs.Options, flags *pflag.FlagSet, option string) error {
 		o.Source = value
 	case "exec", "noexec":
 		o.NoExec = name == "noexec"
-	case "suid", "nosuid":
-		o.Suid = name == "suid"
-	case "dev", "nodev":
-		o.Dev = name == "dev"
 	default:
 		if slices.Contains(ignoredOptions, name) || strings.HasPrefix(name, "x-") || strings.HasPrefix(name, "X-") || name == "comment" || name == "subtype" {
 			return nil

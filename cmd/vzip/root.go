@@ -66,6 +66,7 @@ type app struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
 	log            *slog.Logger
+	handler        swapHandler // of log
 
 	cacheDir  string
 	noCache   bool
@@ -78,7 +79,8 @@ type app struct {
 // run runs the program and returns its exit code.
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	a := &app{stdin: stdin, stdout: stdout, stderr: stderr}
-	a.log = slog.New(newTextHandler(stderr, slog.LevelInfo)) // until the flags are read
+	a.handler.swap(newTextHandler(stderr, slog.LevelInfo)) // until the flags are read
+	a.log = slog.New(&a.handler)
 	root := a.rootCommand()
 	words, err := helperArgs(root, args)
 	if err == nil {
@@ -154,7 +156,7 @@ func (a *app) setUp() error {
 	if err != nil {
 		return err
 	}
-	a.log = slog.New(handler)
+	a.handler.swap(handler)
 	switch {
 	case a.jobs < 1:
 		return usageError("--jobs %d makes no sense: use 1 or more", a.jobs)
