@@ -27,10 +27,13 @@ func BenchmarkScan(b *testing.B) {
 		b.Run(bm.name, func(b *testing.B) {
 			l := load(b, dir, one("", bm.entry))
 			var before, after runtime.MemStats
+			runtime.GC()
 			runtime.ReadMemStats(&before)
 			entries := 0
+			var plans []*Plan
 			for b.Loop() {
-				plans, err := l.Scan(b.Context(), "", func(string) {})
+				var err error
+				plans, err = l.Scan(b.Context(), "", func(string) {})
 				must(b, err)
 				entries += plans[0].Len()
 			}
@@ -40,6 +43,9 @@ func BenchmarkScan(b *testing.B) {
 			}
 			b.ReportMetric(float64(entries)/b.Elapsed().Seconds(), "entries/s")
 			b.ReportMetric(float64(after.TotalAlloc-before.TotalAlloc)/float64(entries), "B/entry")
+			runtime.GC()
+			runtime.ReadMemStats(&after)
+			b.ReportMetric(float64(after.HeapAlloc-before.HeapAlloc)/float64(plans[0].Len()), "B/entry-kept")
 			b.ReportMetric(0, "ns/op")
 		})
 	}

@@ -97,7 +97,7 @@ func TestBrokenFile(t *testing.T) {
 
 func TestSourceDateEpochBroken(t *testing.T) {
 	t.Parallel()
-	for _, value := range []string{"", "now", "1.5", "2026-01-31T12:00:00Z", "9223372036854775808", " 1"} {
+	for _, value := range []string{"now", "1.5", "2026-01-31T12:00:00Z", "9223372036854775808", " 1"} {
 		dir := t.TempDir()
 		got, sourcesOnly := attempt(t, save(t, dir, "version: 1\narchives: []\n"), env("SOURCE_DATE_EPOCH", value))
 		want := `layout.yaml: the variable SOURCE_DATE_EPOCH is "` + value + `": set it to whole seconds since 1970, or unset it` +

@@ -56,12 +56,12 @@ func TestBrokenDisk(t *testing.T) {
 		{"followed to itself", []string{"src/link -> link"}, follow, true, []string{
 			"6:17: the symbolic link src/link leads to itself: exclude it, or use symlinks: store"}},
 		{"followed out", []string{"secret", "src/link -> ../secret"}, follow, true, []string{
-			"6:17: the symbolic link src/link leads out of the source folder, and is not followed there: exclude it, or use symlinks: store"}},
+			"6:17: the symbolic link src/link is absolute or leads out of the source folder, and is not followed there: exclude it, or use symlinks: store"}},
 		{"followed out by a folder", []string{"secret/x", "src/sub/in -> ../out", "src/out -> ../secret"}, follow, true, []string{
-			"6:17: the symbolic link src/out leads out of the source folder, and is not followed there: exclude it, or use symlinks: store",
-			"6:17: the symbolic link src/sub/in leads out of the source folder, and is not followed there: exclude it, or use symlinks: store"}},
+			"6:17: the symbolic link src/out is absolute or leads out of the source folder, and is not followed there: exclude it, or use symlinks: store",
+			"6:17: the symbolic link src/sub/in is absolute or leads out of the source folder, and is not followed there: exclude it, or use symlinks: store"}},
 		{"followed to an absolute path", []string{"src/passwd -> /etc/passwd"}, follow, true, []string{
-			"6:17: the symbolic link src/passwd leads out of the source folder, and is not followed there: exclude it, or use symlinks: store"}},
+			"6:17: the symbolic link src/passwd is absolute or leads out of the source folder, and is not followed there: exclude it, or use symlinks: store"}},
 		{"followed in a circle", []string{"src/a/b/up -> ..", "src/a/b/top -> ../..", "src/a/b/self -> ."}, follow, true, []string{
 			"6:17: the symbolic link src/a/b/self leads to a folder that it is in: exclude it, or use symlinks: store",
 			"6:17: the symbolic link src/a/b/top leads to a folder that it is in: exclude it, or use symlinks: store",

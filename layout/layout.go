@@ -12,10 +12,9 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
-	"unicode"
 
+	"vzip/internal/oneline"
 	"vzip/internal/source"
 )
 
@@ -116,29 +115,16 @@ type Problems struct {
 const maxProblems = 100
 
 func (p *Problems) add(at pos, isSource bool, format string, args ...any) {
-	p.List = append(p.List, Problem{at.line, at.column, oneLine(fmt.Sprintf(format, args...)), isSource})
+	p.List = append(p.List, Problem{at.line, at.column, clip(oneline.Text(fmt.Sprintf(format, args...))), isSource})
 }
 
-// oneLine keeps a name on disk from breaking a message into lines or from steering
-// the terminal, and a value of many bytes from filling it.
-func oneLine(s string) string {
+// clip keeps a value of many bytes from filling a message.
+func clip(s string) string {
 	const head, tail = 700, 300
 	if len(s) > head+tail {
 		s = strings.ToValidUTF8(s[:head], "") + "..." + strings.ToValidUTF8(s[len(s)-tail:], "")
 	}
-	if !strings.ContainsFunc(s, unicode.IsControl) {
-		return s
-	}
-	var b strings.Builder
-	for _, r := range s {
-		if unicode.IsControl(r) {
-			quoted := strconv.QuoteRune(r)
-			b.WriteString(quoted[1 : len(quoted)-1])
-		} else {
-			b.WriteRune(r)
-		}
-	}
-	return b.String()
+	return s
 }
 
 // Error is one line a problem: "file:line:column: what".

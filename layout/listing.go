@@ -1,7 +1,8 @@
 package layout
 
 import (
-	"path"
+	"slices"
+	"strings"
 
 	"vzip/internal/source"
 )
@@ -10,8 +11,15 @@ import (
 // once, so that all archives show one state of it.
 type listings struct {
 	// roots counts the mappings by the path of their source.
-	roots map[string]int
-	kept  map[string]listing
+	roots   map[string]int
+	longest int // path among them, in bytes
+	kept    map[listed]listing
+}
+
+// listed is a folder, and whether links were followed on the way.
+type listed struct {
+	path   string
+	follow bool
 }
 
 type listing struct {
@@ -21,10 +29,12 @@ type listing struct {
 }
 
 func newListings(archives []*Archive) *listings {
-	l := &listings{roots: map[string]int{}, kept: map[string]listing{}}
+	l := &listings{roots: map[string]int{}, kept: map[listed]listing{}}
 	for _, a := range archives {
 		for i := range a.Mappings {
-			l.roots[a.Mappings[i].ref.Path()]++
+			root := a.Mappings[i].ref.Path()
+			l.roots[root]++
+			l.longest = max(l.longest, len(root))
 		}
 	}
 	return l
@@ -32,21 +42,28 @@ func newListings(archives []*Archive) *listings {
 
 // users returns how many mappings have the folder in their source.
 func (l *listings) users(folder string) int {
-	n := l.roots[folder]
-	for folder != "/" {
-		folder = path.Dir(folder)
-		n += l.roots[folder]
+	n := 0
+	if folder != "/" {
+		n = l.roots["/"]
+	}
+	// However deep a tree is, its roots are near the top.
+	for i := 1; i <= min(len(folder), l.longest); i++ {
+		if i == len(folder) || folder[i] == '/' {
+			n += l.roots[folder[:i]]
+		}
 	}
 	return n
 }
 
-// read is [source.Ref.ReadDir]; the children must not be changed.
+// read is [source.Ref.ReadDir], sorted by name, so that what is wrong is told in
+// one order everywhere. The children must not be changed.
 func (l *listings) read(ref source.Ref, access bool) ([]source.Child, error) {
-	folder := ref.Path()
+	folder := listed{ref.Path(), ref.Follow}
 	have, ok := l.kept[folder]
 	if !ok {
 		have.children, have.err = ref.ReadDir(access)
-		have.left = l.users(folder)
+		slices.SortFunc(have.children, func(a, b source.Child) int { return strings.Compare(a.Name, b.Name) })
+		have.left = l.users(folder.path)
 	}
 	if have.left--; have.left > 0 {
 		l.kept[folder] = have

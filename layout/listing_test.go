@@ -56,7 +56,7 @@ archives:
 			t.Fatal(err)
 		}
 		for range tt.times - 1 {
-			if _, kept := listings.kept[ref.Path()]; !kept {
+			if _, kept := listings.kept[listed{ref.Path(), false}]; !kept {
 				t.Errorf("%s: forgotten too early", tt.rel)
 			}
 			again, err := listings.read(ref, false)
@@ -64,14 +64,14 @@ archives:
 				t.Errorf("%s: listed again: got %d names and %v, want %d", tt.rel, len(again), err, len(before))
 			}
 		}
-		if _, kept := listings.kept[ref.Path()]; kept {
+		if _, kept := listings.kept[listed{ref.Path(), false}]; kept {
 			t.Errorf("%s: kept after all mappings have it", tt.rel)
 		}
 		fresh, err := listings.read(ref, false)
 		if err != nil || len(fresh) != len(before)+1 {
 			t.Errorf("%s: after all mappings: got %d names and %v, want %d", tt.rel, len(fresh), err, len(before)+1)
 		}
-		delete(listings.kept, ref.Path())
+		delete(listings.kept, listed{ref.Path(), false})
 		if err := os.Remove(filepath.Join(ref.Path(), "new")); err != nil {
 			t.Fatal(err)
 		}

@@ -34,6 +34,43 @@ func compile(globs []string) patterns {
 	return ps
 }
 
+// Stores tells whether a file would be stored in an archive, or with only set in
+// that archive, and in which. The path is absolute and without links.
+func (l *Layout) Stores(file, only string) (archive string, stored bool) {
+	for i := range l.Archives {
+		a := &l.Archives[i]
+		if only != "" && a.Name != only {
+			continue
+		}
+		for j := range a.Mappings {
+			if a.Mappings[j].stores(file) {
+				return a.Name, true
+			}
+		}
+	}
+	return "", false
+}
+
+func (m *Mapping) stores(file string) bool {
+	root := m.ref.Path()
+	rel, below := strings.CutPrefix(file, strings.TrimSuffix(root, "/")+"/")
+	if !below || !m.stat.IsDir() {
+		return file == root
+	}
+	include, exclude := compile(m.Include), compile(m.Exclude)
+	wanted := m.Include == nil
+	for i := 0; i <= len(rel); i++ {
+		if i < len(rel) && rel[i] != '/' {
+			continue
+		}
+		if exclude.match(rel[:i], i < len(rel)) {
+			return false
+		}
+		wanted = include.match(rel[:i], i < len(rel)) || wanted
+	}
+	return wanted
+}
+
 // checkGlob says what is wrong with a pattern that the user wrote.
 func checkGlob(g string) error {
 	text := strings.TrimSuffix(g, "/")

@@ -62,7 +62,7 @@ func parse(problems *Problems, dir string, text []byte, env func(string) (string
 	if n := values["defaults"]; n != nil {
 		read(p, n, "defaults", optionFields, &defaults)
 	}
-	if value, ok := env("SOURCE_DATE_EPOCH"); ok {
+	if value, _ := env("SOURCE_DATE_EPOCH"); value != "" {
 		if _, err := strconv.ParseInt(value, 10, 64); err != nil {
 			p.add(pos{}, false, "the variable SOURCE_DATE_EPOCH is %q: set it to whole seconds since 1970, or unset it", value)
 		}

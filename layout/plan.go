@@ -34,6 +34,7 @@ type record struct {
 	mapping             uint32
 	device              uint16
 	isFile              bool
+	hardLinked          bool
 }
 
 // blockLen is how many records are allocated at once, so that a long list is
@@ -54,7 +55,7 @@ func (p *Plan) add(it *item, device uint16, modTime int64) {
 	id := it.stat.Identity
 	*blk = append(*blk, record{
 		mtime: id.Mtime, ctime: id.Ctime, btime: id.Btime, ino: id.Ino,
-		mapping: uint32(it.mapping), device: device, isFile: isFile,
+		mapping: uint32(it.mapping), device: device, isFile: isFile, hardLinked: it.stat.Nlink > 1,
 	})
 	if it.target != "" {
 		if p.links == nil {
@@ -95,6 +96,9 @@ func (p *Plan) Identity(i int) source.Identity {
 
 // Device returns the device that entry i's source file was on.
 func (p *Plan) Device(i int) uint64 { return p.devices[p.record(i).device] }
+
+// HardLinked tells whether entry i's source file has other names.
+func (p *Plan) HardLinked(i int) bool { return p.record(i).hardLinked }
 
 // Source returns where entry i's data comes from, and a number that tells the
 // source's root from those of the layout's other sources.

@@ -8,6 +8,7 @@ import (
 	"os"
 	"strings"
 
+	"vzip/internal/oneline"
 	"vzip/zipgen"
 )
 
@@ -29,7 +30,7 @@ func (l *Layout) Scan(ctx context.Context, only string, warn func(string)) ([]*P
 			ctx: ctx, layout: l, a: a, problems: problems, listings: listings,
 			// Root may read all; asking would cost a system call a file.
 			access: os.Geteuid() != 0,
-			warn:   func(format string, args ...any) { warn(fmt.Sprintf(format, args...)) },
+			warn:   func(format string, args ...any) { warn(oneline.Text(fmt.Sprintf(format, args...))) },
 		}
 		plans = append(plans, s.archive())
 		if err := ctx.Err(); err != nil {
@@ -113,6 +114,9 @@ func (s *scan) archive() *Plan {
 		return nil
 	}
 	s.plan.Archive = archive
+	if n, first, second := clashes(archive); n > 0 {
+		s.warn("archive %s: %d names differ from another in case or Unicode form alone, the first are %q and %q: on macOS and Windows only one of each is kept", s.a.Name, n, first, second)
+	}
 	if archive.Len() == 0 {
 		s.plan.ModTime = 315532800 // 1980-01-01, the earliest that a ZIP can tell (4.4.6)
 		s.warn("archive %s is empty", s.a.Name)

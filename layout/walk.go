@@ -122,12 +122,13 @@ func (w *walker) folder(ref source.Ref, prefix string, stat source.Stat, whole b
 		return
 	}
 	children, err := w.listings.read(ref, w.access)
+	if errors.Is(err, fs.ErrNotExist) && ref.Rel != w.m.ref.Rel {
+		return // deleted since the folder above was listed
+	}
 	if err != nil {
 		w.source("source folder %s: %v: make it readable, or exclude it", ref.Path(), cause(err))
 		return
 	}
-	// What is wrong is told in this order, and the sort below finds its work done.
-	slices.SortFunc(children, func(a, b source.Child) int { return strings.Compare(a.Name, b.Name) })
 	w.above = append(w.above, folder{stat.Dev, stat.Ino})
 	defer func() { w.above = w.above[:len(w.above)-1] }()
 
@@ -231,7 +232,7 @@ func (w *walker) childError(ref source.Ref, err error, follow bool) {
 	err = cause(err)
 	switch {
 	case follow && errors.Is(err, unix.EXDEV):
-		w.source("the symbolic link %s leads out of the source folder, and is not followed there: exclude it, or use symlinks: store", ref.Path())
+		w.source("the symbolic link %s is absolute or leads out of the source folder, and is not followed there: exclude it, or use symlinks: store", ref.Path())
 	case follow && errors.Is(err, fs.ErrNotExist):
 		w.source("the symbolic link %s leads nowhere: exclude it, or use symlinks: store", ref.Path())
 	case follow && errors.Is(err, unix.ELOOP):

@@ -14,7 +14,6 @@ import (
 
 	fusefs "github.com/hanwen/go-fuse/v2/fs"
 	"github.com/hanwen/go-fuse/v2/fuse"
-	"github.com/moby/sys/mountinfo"
 	"golang.org/x/sys/unix"
 )
 
@@ -36,6 +35,7 @@ type Options struct {
 type Mounted struct {
 	Dir    string // absolute, links resolved
 	server *fuse.Server
+	device device
 }
 
 const (
@@ -45,6 +45,9 @@ const (
 	maxRead = 1 << 20
 	// cacheTime is how long the kernel need not ask again about what never changes.
 	cacheTime = time.Hour
+	// maxBackground is how many requests of read-ahead may wait at once: so many
+	// that a source which hangs leaves room for the others.
+	maxBackground = 512
 )
 
 // CheckDir returns the absolute path of a mountpoint without links, or says why
@@ -72,6 +75,9 @@ func CheckDir(dir string) (string, error) {
 	if !fi.IsDir() {
 		return "", fmt.Errorf("mountpoint %s is no folder", dir)
 	}
+	if mounted, err := IsMounted(real); err == nil && mounted {
+		return "", fmt.Errorf("mountpoint %s shows archives already: run vzip umount %s first", dir, dir)
+	}
 	return real, nil
 }
 
@@ -86,10 +92,11 @@ func Mount(dir string, files []File, o Options) (*Mounted, error) {
 		RootStableAttr: &fusefs.StableAttr{Ino: fuse.FUSE_ROOT_ID},
 		Logger:         newLogger(o.Warn),
 		MountOptions: fuse.MountOptions{
-			AllowOther: o.AllowOther,
-			FsName:     o.Source,
-			Name:       "vzip",
-			MaxWrite:   maxRead,
+			AllowOther:    o.AllowOther,
+			FsName:        o.Source,
+			Name:          "vzip",
+			MaxWrite:      maxRead,
+			MaxBackground: maxBackground,
 			// Splicing may turn a failing read into a short reply, and pages in a
 			// pipe may change after they were checked.
 			DisableSplice: true,
@@ -113,8 +120,12 @@ func Mount(dir string, files []File, o Options) (*Mounted, error) {
 	if err != nil {
 		return nil, fmt.Errorf("mounting at %s failed: %w", dir, mountHint(err))
 	}
-	raiseReadAhead(dir)
-	return &Mounted{dir, server}, nil
+	m := &Mounted{Dir: dir, server: server}
+	if top, err := topMount(dir); err == nil && top != nil && top.FSType == fsType {
+		m.device = deviceOf(top)
+		raiseReadAhead(m.device)
+	}
+	return m, nil
 }
 
 func mount(dir string, files []File, options *fusefs.Options, o Options, direct bool) (*fuse.Server, error) {
@@ -145,77 +156,15 @@ func mountHint(err error) error {
 	case errors.Is(err, unix.EPERM), errors.Is(err, unix.EACCES):
 		return fmt.Errorf("%w: mounting needs root, or fusermount3 and access to /dev/fuse", err)
 	}
-	return errors.New(strings.TrimSpace(err.Error()))
+	if text := strings.TrimSpace(err.Error()); !strings.HasPrefix(text, "fusermount exited") {
+		return errors.New(text)
+	}
+	return errors.New("fusermount3 refused, see its line above: it wants a mountpoint that is yours, and user_allow_other in /etc/fuse.conf for allow_other")
 }
 
 // raiseReadAhead lets the kernel ask for maxRead bytes at once, where it may: by
 // default it reads ahead no more than 128 KiB.
-func raiseReadAhead(dir string) {
-	m, err := topMount(dir)
-	if err != nil || m == nil || m.FSType != fsType {
-		return
-	}
-	file := fmt.Sprintf("/sys/class/bdi/%d:%d/read_ahead_kb", m.Major, m.Minor)
+func raiseReadAhead(d device) {
+	file := fmt.Sprintf("/sys/class/bdi/%d:%d/read_ahead_kb", d.major, d.minor)
 	_ = os.WriteFile(file, []byte(strconv.Itoa(maxRead>>10)), 0) // for speed alone
-}
-
-// Wait returns when the mount is gone.
-func (m *Mounted) Wait() { m.server.Wait() }
-
-// Unmount unmounts what is mounted at dir. With lazy set the mount disappears
-// at once, and ends when the last program closes its files. An error that wraps
-// EBUSY says that files are open.
-func Unmount(dir string, lazy bool) error {
-	flags := unix.UMOUNT_NOFOLLOW
-	if lazy {
-		flags |= unix.MNT_DETACH
-	}
-	err := unix.Unmount(dir, flags)
-	if err != unix.EPERM {
-		return err
-	}
-	args := []string{"-u"}
-	if lazy {
-		args = append(args, "-z")
-	}
-	helper, err := fusermount()
-	if err != nil {
-		return errors.New("fusermount3 is missing, and only root can unmount without it: install the package fuse3")
-	}
-	out, err := exec.Command(helper, append(args, "--", dir)...).CombinedOutput()
-	switch {
-	case err == nil:
-		return nil
-	case strings.Contains(string(out), "busy"):
-		return unix.EBUSY
-	}
-	return fmt.Errorf("%s", strings.TrimSpace(string(out)))
-}
-
-// fusermount finds the helper even where PATH is unset, as in an init system.
-func fusermount() (string, error) {
-	var err error
-	for _, name := range []string{"fusermount3", "/usr/bin/fusermount3", "/bin/fusermount3", "fusermount", "/bin/fusermount"} {
-		var p string
-		if p, err = exec.LookPath(name); err == nil {
-			return p, nil
-		}
-	}
-	return "", err
-}
-
-// IsMounted tells whether vzip's file system is mounted at dir, an absolute path
-// without links.
-func IsMounted(dir string) (bool, error) {
-	m, err := topMount(dir)
-	return m != nil && m.FSType == fsType, err
-}
-
-// topMount returns the mount at dir, the newest where several are stacked, or nil.
-func topMount(dir string) (*mountinfo.Info, error) {
-	mounts, err := mountinfo.GetMounts(func(m *mountinfo.Info) (skip, stop bool) { return m.Mountpoint != dir, false })
-	if err != nil || len(mounts) == 0 {
-		return nil, err
-	}
-	return mounts[len(mounts)-1], nil
 }

@@ -13,6 +13,7 @@ import (
 	"errors"
 	"io"
 	"log"
+	"math"
 	"path"
 	"strings"
 	"syscall"
@@ -163,13 +164,16 @@ func (t *tree) fill(ctx context.Context, top *folder) {
 		}
 		parent := folderAt(path.Dir(p))
 		parent.folders++
-		d := &folder{tree: t}
+		d := &folder{tree: t, modTime: math.MinInt64}
 		sum := sha256.Sum256([]byte(p))
 		t.add(ctx, parent, p, d, syscall.S_IFDIR, binary.LittleEndian.Uint64(sum[:])>>1)
 		folders[p] = d
 		return d
 	}
 	t.nodes = 1
+	if len(t.files) > 0 {
+		top.modTime = math.MinInt64
+	}
 	for _, f := range t.files {
 		parent := folderAt(path.Dir(f.Path))
 		t.add(ctx, parent, f.Path, &file{File: f, tree: t}, syscall.S_IFREG, f.Inode)

@@ -29,20 +29,34 @@ func findArchive(l *layout.Layout, name string) error {
 	return usageError("%s has no archive %q: it has %s", l.File, name, strings.Join(names, ", "))
 }
 
-// openCache opens the folder of remembered CRCs; nil where there is none. Only a
-// folder that was asked for has to work.
-func (a *app) openCache() (*crccache.Cache, error) {
-	if a.noCache {
+// cachePath returns the folder of remembered CRCs, and whether the user asked for
+// it; "" where there is none.
+func (a *app) cachePath() (dir string, asked bool) {
+	if a.noCache || a.cacheDir != "" {
+		return a.cacheDir, true
+	}
+	base, err := os.UserCacheDir()
+	if err != nil {
+		a.log.Warn("CRCs are not remembered: neither $XDG_CACHE_HOME nor $HOME is set: set one, or use --cache DIR or --no-cache")
+		return "", false
+	}
+	return filepath.Join(base, "vzip"), false
+}
+
+// openCache opens the folder of remembered CRCs, made if it is missing; nil where
+// there is none. Only a folder that was asked for has to work.
+func (a *app) openCache(l *layout.Layout, only string) (*crccache.Cache, error) {
+	dir, asked := a.cachePath()
+	if dir == "" {
 		return nil, nil
 	}
-	dir, asked := a.cacheDir, a.cacheDir != ""
-	if !asked {
-		base, err := os.UserCacheDir()
-		if err != nil {
-			a.log.Warn("CRCs are not remembered: neither $XDG_CACHE_HOME nor $HOME is set: set one, or use --cache DIR or --no-cache")
-			return nil, nil
-		}
-		dir = filepath.Join(base, "vzip")
+	// It changes with each run: archived it could never be read.
+	real, err := realPath(dir)
+	if err != nil {
+		return nil, err
+	}
+	if archive, stored := l.Stores(filepath.Join(real, crccache.FileName), only); stored {
+		return nil, usageError("archive %s would store %s, where CRC-32s are remembered: exclude that folder in the layout, or use --cache DIR or --no-cache", archive, real)
 	}
 	c, err := crccache.Open(dir)
 	if err != nil && asked {
@@ -55,33 +69,74 @@ func (a *app) openCache() (*crccache.Cache, error) {
 	return c, nil
 }
 
-// options returns how generations are built.
-func (a *app) options() (generation.Options, error) {
-	cache, err := a.openCache()
-	return generation.Options{
-		HashOptions: generation.HashOptions{Workers: a.jobs, Cache: cache},
-		Warn:        func(s string) { a.log.Warn(s) },
-	}, err
+// realPath returns an absolute path without links of what need not be there yet.
+func realPath(p string) (string, error) {
+	p, err := filepath.Abs(p)
+	if err != nil {
+		return "", err
+	}
+	rest := ""
+	for {
+		real, err := filepath.EvalSymlinks(p)
+		if err == nil || p == "/" {
+			return filepath.Join(real, rest), err
+		}
+		p, rest = filepath.Dir(p), filepath.Join(filepath.Base(p), rest)
+	}
 }
 
-// build makes a generation with all CRCs, of one archive if only is set.
-// report takes read errors later.
-func (a *app) build(ctx context.Context, l *layout.Layout, only string, report func(error)) (*generation.Generation, error) {
-	o, err := a.options()
+// building says what a command needs beside a layout.
+type building struct {
+	only         string      // one archive
+	mustRemember bool        // CRCs
+	report       func(error) // takes read errors later
+}
+
+// build makes a generation with all CRCs.
+func (a *app) build(ctx context.Context, l *layout.Layout, b building) (*generation.Generation, error) {
+	cache, err := a.openCache(l, b.only)
 	if err != nil {
 		return nil, err
 	}
-	o.Report = report
+	if cache == nil && b.mustRemember {
+		return nil, errors.New("there is no folder to remember CRC-32s in: use --cache DIR")
+	}
 	p := &progress{app: a}
-	o.Start, o.Progress = p.start, p.add
-	g, err := generation.Build(ctx, l, only, o)
+	g, err := generation.Build(ctx, l, b.only, generation.Options{
+		HashOptions:  generation.HashOptions{Workers: a.jobs, Cache: cache, Start: p.start, Progress: p.add},
+		MustRemember: b.mustRemember,
+		Warn:         func(s string) { a.log.Warn(s) },
+		Report:       b.report,
+	})
 	p.stop(err == nil)
 	return g, err
 }
 
-// untilSignal returns a context that ends at the first signal to stop.
+// notify is signal.Notify, but for signals that the program was started with as
+// ignored, by nohup or as a script's background job.
+func notify(c chan<- os.Signal, signals ...os.Signal) {
+	for _, s := range signals {
+		if !signal.Ignored(s) {
+			signal.Notify(c, s)
+		}
+	}
+}
+
+// untilSignal returns a context that ends at the first signal to stop. The
+// second one ends the program, whatever it waits for.
 func untilSignal() (context.Context, context.CancelFunc) {
-	return signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	ctx, cancel := context.WithCancel(context.Background())
+	signals := make(chan os.Signal, 1)
+	notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	go func() {
+		select {
+		case <-signals:
+			cancel()
+		case <-ctx.Done():
+		}
+		signal.Stop(signals)
+	}()
+	return ctx, cancel
 }
 
 // interrupted turns the error of an ended context into words.

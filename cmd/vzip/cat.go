@@ -41,7 +41,7 @@ func (a *app) cat(file, name string, r httpRange) error {
 	if err := findArchive(l, name); err != nil {
 		return err
 	}
-	g, err := a.build(ctx, l, name, nil)
+	g, err := a.build(ctx, l, building{only: name})
 	if err != nil {
 		return interrupted(err)
 	}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"vzip/internal/oneline"
 	"vzip/layout"
 )
 
@@ -24,7 +25,9 @@ func (a *app) checkCommand() *cobra.Command {
 				if p.SkippedLinks > 0 {
 					links = fmt.Sprintf(", %d symbolic links left out", p.SkippedLinks)
 				}
-				fmt.Fprintf(a.stdout, "%s: ok, %d entries, %d bytes%s\n", shown(p.Name), p.Len(), p.Size(), links)
+				if _, err := fmt.Fprintf(a.stdout, "%s: ok, %d entries, %d bytes%s\n", oneline.Quoted(p.Name), p.Len(), p.Size(), links); err != nil {
+					return err
+				}
 			}
 			return nil
 		},

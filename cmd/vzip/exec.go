@@ -6,13 +6,14 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
-	"os/signal"
+	"path/filepath"
 	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"vzip/layout"
 	"vzip/vfs"
 )
 
@@ -60,27 +61,21 @@ func (a *app) exec(file string, argv []string) (err error) {
 		}
 		return &exitError{code, err}
 	}
-	dir, err := os.MkdirTemp("", "vzip-")
+	dir, err := tempDir(l)
 	if err != nil {
 		return mountError(err)
 	}
 	defer os.Remove(dir)
-	if dir, err = vfs.CheckDir(dir); err != nil {
-		return mountError(err)
-	}
-	if s, overlaps := vfs.Overlap(dir, l.Sources()); overlaps {
-		return mountError(fmt.Errorf("the source %s holds the folder for temporary files: set TMPDIR to one outside of it", s))
-	}
 	g, m, err := a.serve(ctx, l, dir, vfs.Options{})
 	if err != nil {
 		return interrupted(err)
 	}
 	defer g.Close()
-	defer a.unmountExec(m)
 	signals := make(chan os.Signal, 8)
-	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGUSR1, syscall.SIGUSR2)
-	defer signal.Stop(signals)
+	notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGUSR1, syscall.SIGUSR2)
+	gone := waitGone(m)
 	if err := ctx.Err(); err != nil {
+		a.takeDown(m, takeDown{gone: gone})
 		return interrupted(err)
 	}
 
@@ -88,57 +83,78 @@ func (a *app) exec(file string, argv []string) (err error) {
 	cmd.Args[0] = argv[0]
 	cmd.Env = append(os.Environ(), "VZIP_MOUNT="+dir)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = a.stdin, a.stdout, a.stderr
-	return runCommand(cmd, signals)
-}
-
-// runCommand runs a command, passes signals on to it, and turns its end into an
-// exit code.
-func runCommand(cmd *exec.Cmd, signals <-chan os.Signal) error {
-	if err := cmd.Start(); err != nil {
-		return &exitError{exitNotExecutable, err}
-	}
-	// A terminal sends its signals to the command as well.
-	terminal := term.IsTerminal(int(os.Stdin.Fd()))
-	ended := make(chan struct{})
-	go func() {
-		for {
-			select {
-			case s := <-signals:
-				if !terminal || s != syscall.SIGINT && s != syscall.SIGQUIT {
-					_ = cmd.Process.Signal(s)
-				}
-			case <-ended:
-				return
-			}
-		}
-	}()
-	err := cmd.Wait()
-	close(ended)
-	var exit *exec.ExitError
-	if errors.As(err, &exit) {
-		status := exit.Sys().(syscall.WaitStatus)
-		if status.Signaled() {
-			return &exitError{code: exitSignal + int(status.Signal())}
-		}
-		return &exitError{code: status.ExitStatus()}
-	}
+	grace, err := runCommand(cmd, signals)
+	// What the command left behind may finish reading, unless a signal ended it.
+	a.takeDown(m, takeDown{gone: gone, again: signals, grace: time.After(grace)})
 	return err
 }
 
-// unmountExec unmounts after the command. What it left behind may finish for a
-// while.
-func (a *app) unmountExec(m *vfs.Mounted) {
-	for end := time.Now().Add(execGrace); ; time.Sleep(busyPoll) {
-		if a.unmountIdle(m.Dir, false) {
-			break
+// tempDir makes a folder for the mount, outside of all sources: nothing is
+// written into those.
+func tempDir(l *layout.Layout) (string, error) {
+	parent, err := filepath.Abs(os.TempDir())
+	if err == nil {
+		parent, err = filepath.EvalSymlinks(parent)
+	}
+	if err != nil {
+		return "", fmt.Errorf("the folder for temporary files: %w: set TMPDIR", err)
+	}
+	inside := func(dir string) error {
+		if s, overlaps := vfs.Overlap(dir, l.Sources()); overlaps {
+			return fmt.Errorf("the source %s holds the folder for temporary files: set TMPDIR to one outside of it", s)
 		}
-		if time.Now().After(end) {
-			a.log.Warn(fmt.Sprintf("%s is still in use by %s: taking it away", m.Dir, holders(m.Dir)))
-			if err := vfs.Unmount(m.Dir, true); err != nil {
-				a.log.Error(fmt.Sprintf("unmounting %s: %v", m.Dir, err))
+		return nil
+	}
+	if err := inside(filepath.Join(parent, "vzip-new")); err != nil {
+		return "", err
+	}
+	dir, err := os.MkdirTemp(parent, "vzip-")
+	if err != nil {
+		return "", err
+	}
+	// Only a folder that is there tells of bind mounts.
+	if err := inside(dir); err != nil {
+		os.Remove(dir)
+		return "", err
+	}
+	return dir, nil
+}
+
+// runCommand runs a command, passes signals on to it, and turns its end into an
+// exit code. What it left behind may go on for the returned time.
+func runCommand(cmd *exec.Cmd, signals <-chan os.Signal) (time.Duration, error) {
+	if err := cmd.Start(); err != nil {
+		return 0, &exitError{exitNotExecutable, err}
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	// A terminal sends its signals to the command as well.
+	terminal := term.IsTerminal(int(os.Stdin.Fd()))
+	grace := execGrace
+	for {
+		select {
+		case s := <-signals:
+			if s != syscall.SIGUSR1 && s != syscall.SIGUSR2 {
+				grace = 0
 			}
-			return
+			if !terminal || s != syscall.SIGINT && s != syscall.SIGQUIT {
+				_ = cmd.Process.Signal(s)
+			}
+		case err := <-ended:
+			return grace, commandError(err)
 		}
 	}
-	m.Wait()
+}
+
+// commandError is the exit code of a command that ended with err.
+func commandError(err error) error {
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) {
+		return err
+	}
+	status := exit.Sys().(syscall.WaitStatus)
+	if status.Signaled() {
+		return &exitError{code: exitSignal + int(status.Signal())}
+	}
+	return &exitError{code: status.ExitStatus()}
 }

@@ -4,6 +4,8 @@ import (
 	"fmt"
 
 	"github.com/spf13/cobra"
+
+	"vzip/internal/oneline"
 )
 
 func (a *app) hashCommand() *cobra.Command {
@@ -23,13 +25,15 @@ func (a *app) hashCommand() *cobra.Command {
 			if a.noCache {
 				return usageError("hash --no-cache would forget what it works out: use --cache DIR, or neither")
 			}
-			g, err := a.build(ctx, l, "", nil)
+			g, err := a.build(ctx, l, building{mustRemember: true})
 			if err != nil {
 				return interrupted(err)
 			}
 			defer g.Close()
 			for _, archive := range g.Archives {
-				fmt.Fprintf(a.stdout, "%s: ok, %d entries, %d bytes\n", shown(archive.Name), archive.Len(), archive.Size())
+				if _, err := fmt.Fprintf(a.stdout, "%s: ok, %d entries, %d bytes\n", oneline.Quoted(archive.Name), archive.Len(), archive.Size()); err != nil {
+					return err
+				}
 			}
 			return nil
 		},

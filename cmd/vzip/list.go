@@ -5,12 +5,14 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"strconv"
+	"os"
 	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
+	"vzip/internal/crccache"
 	"vzip/internal/generation"
+	"vzip/internal/oneline"
 	"vzip/zipgen"
 )
 
@@ -38,10 +40,6 @@ func (a *app) listCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			o, err := a.options()
-			if err != nil {
-				return err
-			}
 			g := generation.New(plans, nil)
 			defer g.Close()
 			out := bufio.NewWriterSize(a.stdout, 64<<10)
@@ -50,12 +48,10 @@ func (a *app) listCommand() *cobra.Command {
 				err = listArchivesJSON(out, g)
 			case only == "":
 				for _, archive := range g.Archives {
-					fmt.Fprintf(out, "%15d %9d  %s\n", archive.Size(), archive.Len(), shown(archive.Name))
+					fmt.Fprintf(out, "%15d %9d  %s\n", archive.Size(), archive.Len(), oneline.Quoted(archive.Name))
 				}
 			default:
-				if err := g.Recall(o); err != nil {
-					return err
-				}
+				a.recall(g)
 				if asJSON {
 					err = listEntriesJSON(out, g.Archives[0])
 				} else {
@@ -70,6 +66,23 @@ func (a *app) listCommand() *cobra.Command {
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "as JSON, for programs")
 	return cmd
+}
+
+// recall takes what is remembered, and makes no folder for it.
+func (a *app) recall(g *generation.Generation) {
+	dir, _ := a.cachePath()
+	if _, err := os.Stat(dir); dir == "" || err != nil {
+		return
+	}
+	c, err := crccache.Open(dir)
+	if err != nil {
+		a.log.Warn("remembered CRCs can't be read: " + err.Error())
+		return
+	}
+	g.Recall(generation.Options{
+		HashOptions: generation.HashOptions{Cache: c},
+		Warn:        func(s string) { a.log.Warn(s) },
+	})
 }
 
 // archiveJSON is what "list --json" tells of an archive.
@@ -145,15 +158,6 @@ func listEntries(w io.Writer, archive *generation.Archive) {
 		if c, ok := archive.KnownCRC(i); ok {
 			crc = fmt.Sprintf("%08x", c)
 		}
-		fmt.Fprintf(w, "%15d %s %15d  %s\n", e.Size, crc, archive.DataOffset(i), shown(e.Name))
+		fmt.Fprintf(w, "%15d %s %15d  %s\n", e.Size, crc, archive.DataOffset(i), oneline.Quoted(e.Name))
 	}
-}
-
-// shown is a name as a terminal may get it: quoted where it holds what is not
-// printable.
-func shown(name string) string {
-	if q := strconv.Quote(name); !utf8.ValidString(name) || q != `"`+name+`"` {
-		return q
-	}
-	return name
 }

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+
+	"vzip/internal/oneline"
 )
 
 // swapHandler is the handler behind the program's logger. A daemon changes it
@@ -66,7 +68,7 @@ func (h *textHandler) Handle(_ context.Context, r slog.Record) error {
 	}
 	for line := range strings.SplitSeq(r.Message, "\n") {
 		b.WriteString(prefix)
-		b.WriteString(line)
+		b.WriteString(oneline.Text(line))
 		attr := func(a slog.Attr) bool {
 			fmt.Fprintf(&b, " %s=%v", a.Key, a.Value)
 			return true

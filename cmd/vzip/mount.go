@@ -84,24 +84,38 @@ func (a *app) mount(file, dir string, f *mountFlags, o vfs.Options) error {
 	a.log.Info(fmt.Sprintf("%d archives at %s", len(g.Archives), dir))
 
 	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
-	if ctx.Err() != nil && len(signals) == 0 { // a signal that came just before
-		signals <- syscall.SIGTERM
+	notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGQUIT)
+	if f.daemon {
+		signal.Ignore(syscall.SIGHUP)
+	} else {
+		notify(signals, syscall.SIGHUP)
 	}
-	stop() // from here on a signal means: unmount
+	early := ctx.Err() != nil // a signal that came just before
+	stop()                    // from here on a signal means: unmount
 	if f.daemon {
 		if err := a.detach(log); err != nil {
-			_ = vfs.Unmount(dir, true)
+			_ = m.Unmount(true)
 			return err
 		}
 	}
-	a.waitUnmounted(m, signals, f.daemon)
+	gone := waitGone(m)
+	if !early {
+		select {
+		case <-gone:
+			return nil
+		case <-signals:
+		}
+	}
+	a.takeDown(m, takeDown{gone: gone, again: signals, tell: true})
 	return nil
 }
 
 // serve builds a layout's generation and mounts it at dir.
 func (a *app) serve(ctx context.Context, l *layout.Layout, dir string, o vfs.Options) (*generation.Generation, *vfs.Mounted, error) {
-	g, err := a.build(ctx, l, "", func(err error) { a.log.Error(err.Error()) })
+	// A log whose reader is gone must not end the mount. (Ignored, the signal
+	// would be ignored by what exec runs, too.)
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
+	g, err := a.build(ctx, l, building{report: func(err error) { a.log.Error(err.Error()) }})
 	if err != nil {
 		return nil, nil, err
 	}
@@ -128,62 +142,71 @@ func (a *app) serve(ctx context.Context, l *layout.Layout, dir string, o vfs.Opt
 	return g, m, nil
 }
 
-// busyPoll is how often a busy mount is tried again.
-const busyPoll = 200 * time.Millisecond
+const (
+	// busyPoll is how often a busy mount is tried again.
+	busyPoll = 200 * time.Millisecond
+	// goneGrace is how long an unmounted file system may take to end.
+	goneGrace = 2 * time.Second
+)
 
-// waitUnmounted returns when the mount is gone, by itself or after a signal.
-func (a *app) waitUnmounted(m *vfs.Mounted, signals <-chan os.Signal, daemon bool) {
+// waitGone returns a channel that is closed when the mount has ended.
+func waitGone(m *vfs.Mounted) <-chan struct{} {
 	gone := make(chan struct{})
 	go func() {
 		m.Wait()
 		close(gone)
 	}()
-	var retry <-chan time.Time
-	stopping := false
-	for {
-		select {
-		case <-gone:
-			return
-		case s := <-signals:
-			switch {
-			case s == syscall.SIGHUP && daemon:
-				continue
-			case stopping:
-				a.log.Warn("taking the mount away while it is in use: its readers get errors")
-				if err := vfs.Unmount(m.Dir, true); err != nil {
-					a.log.Error(fmt.Sprintf("unmounting %s: %v", m.Dir, err))
-				}
-				return
-			}
-			stopping = true
-			if a.unmountIdle(m.Dir, true) {
-				<-gone
-				return
-			}
-			retry = time.After(busyPoll)
-		case <-retry:
-			if a.unmountIdle(m.Dir, false) {
-				<-gone
-				return
-			}
-			retry = time.After(busyPoll)
-		}
-	}
+	return gone
 }
 
-// unmountIdle unmounts what is not in use, and says who uses it otherwise.
-func (a *app) unmountIdle(dir string, tell bool) bool {
-	err := vfs.Unmount(dir, false)
-	switch {
-	case err == nil:
-		return true
-	case !tell:
-	case errors.Is(err, unix.EBUSY):
-		a.log.Warn(fmt.Sprintf("%s is in use by %s: waiting until that ends; a second signal takes it away at once", dir, holders(dir)))
-	default:
-		a.log.Error(fmt.Sprintf("unmounting %s: %v", dir, err))
+// takeDown says how long a mount that is in use may live.
+type takeDown struct {
+	gone  <-chan struct{}  // the mount has ended
+	again <-chan os.Signal // take it away under its readers
+	grace <-chan time.Time // the same
+	tell  bool             // say at once who uses it
+}
+
+// takeDown unmounts as soon as nobody uses the mount, and returns in any case
+// when the mount is out of sight.
+func (a *app) takeDown(m *vfs.Mounted, t takeDown) {
+	poll := time.NewTicker(busyPoll)
+	defer poll.Stop()
+	for told := !t.tell; ; told = true {
+		err := m.Unmount(false)
+		if err == nil {
+			break
+		}
+		if !told && errors.Is(err, unix.EBUSY) {
+			a.log.Warn(fmt.Sprintf("%s is in use by %s: waiting until that ends; a second signal takes it away at once", m.Dir, holders(m.Dir)))
+		} else if !told {
+			a.log.Warn(fmt.Sprintf("unmounting %s: %v; trying again until that is possible; a second signal ends vzip at once", m.Dir, err))
+		}
+		force := false
+		select {
+		case <-t.gone:
+			return
+		case <-poll.C:
+		case <-t.again:
+			force = true
+		case <-t.grace:
+			force = true
+		}
+		if force {
+			a.log.Warn(fmt.Sprintf("%s is taken away while %s still uses it: readers get errors", m.Dir, holders(m.Dir)))
+			if err := m.Unmount(true); err != nil {
+				a.log.Error(fmt.Sprintf("unmounting %s: %v", m.Dir, err))
+			}
+			return
+		}
 	}
-	return false
+	// Out of sight here, it lives on while another mount namespace has a copy.
+	select {
+	case <-t.gone:
+	case <-t.again:
+	case <-time.After(goneGrace):
+		a.log.Warn(fmt.Sprintf("%s is unmounted; a copy in another mount namespace ends with errors", m.Dir))
+	}
 }
 
 // holders names the processes that keep a mount busy.

@@ -12,7 +12,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"vzip/internal/generation"
-	"vzip/internal/source"
 	"vzip/layout"
 )
 
@@ -47,7 +46,7 @@ func exitCode(err error) int {
 	var coded *exitError
 	var problems *layout.Problems
 	var sources generation.SourceErrors
-	var changed *source.ChangedError
+	var unread *generation.SourceError
 	switch {
 	case err == nil:
 		return exitOK
@@ -55,7 +54,7 @@ func exitCode(err error) int {
 		return coded.code
 	case errors.As(err, &problems) && !problems.SourcesOnly():
 		return exitLayout
-	case problems != nil, errors.As(err, &sources), errors.As(err, &changed):
+	case problems != nil, errors.As(err, &sources), errors.As(err, &unread):
 		return exitSource
 	}
 	return exitFailure
@@ -105,6 +104,9 @@ func (a *app) execute(root *cobra.Command) error {
 		return nil
 	}
 	err := root.ExecuteContext(context.Background())
+	if err != nil && !started {
+		_ = a.setUp() // the error takes the form that was asked for, if that was read
+	}
 	if err != nil && !started && exitCode(err) == exitFailure {
 		return usageError("%w (vzip help shows the commands)", err)
 	}

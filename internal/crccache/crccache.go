@@ -44,8 +44,10 @@ import (
 	"vzip/internal/source"
 )
 
+// FileName is the name of the file with the records, in the cache's folder.
+const FileName = "crc32-v1"
+
 const (
-	fileName = "crc32-v1"
 	lockName = "lock"
 	magic    = "vzip crc-32s v1\n"
 	slotLen  = 64
@@ -97,18 +99,8 @@ func Open(dir string) (*Cache, error) {
 	if err := private(fi); err != nil {
 		return nil, fmt.Errorf("%s: %w", dir, err)
 	}
-	if dir, err = filepath.Abs(dir); err != nil {
-		return nil, err
-	}
-	if dir, err = filepath.EvalSymlinks(dir); err != nil {
-		return nil, err
-	}
 	return &Cache{dir: dir}, nil
 }
-
-// Holds tells whether a path, absolute and without links, is one of the cache's
-// own files.
-func (c *Cache) Holds(path string) bool { return filepath.Dir(path) == c.dir }
 
 // private fails if others than the user can change what fi is about.
 func private(fi os.FileInfo) error {
@@ -145,7 +137,7 @@ func (c *Cache) open(name string, flags int) (*os.File, error) {
 // Scan calls each for every sound record, older ones first, and returns how many
 // were damaged. A cache that isn't there yet has none.
 func (c *Cache) Scan(each func(Record)) (damaged int, err error) {
-	f, err := c.open(fileName, os.O_RDONLY)
+	f, err := c.open(FileName, os.O_RDONLY)
 	if errors.Is(err, os.ErrNotExist) {
 		return 0, nil
 	}
@@ -254,7 +246,7 @@ func (c *Cache) flush() error {
 	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX); err != nil {
 		return fmt.Errorf("%s: flock: %w", lock.Name(), err)
 	}
-	f, err := c.open(fileName, os.O_RDWR|os.O_CREATE|os.O_APPEND)
+	f, err := c.open(FileName, os.O_RDWR|os.O_CREATE|os.O_APPEND)
 	if err != nil {
 		return err
 	}
@@ -321,7 +313,13 @@ func (c *Cache) compact(old *os.File) error {
 	newest = slices.CompactFunc(newest, func(a, b place) bool { return a.Key == b.Key })
 	slices.SortFunc(newest, func(a, b place) int { return int(int64(a.n) - int64(b.n)) })
 
-	tmp, err := os.CreateTemp(c.dir, fileName+".*")
+	// A crash may have left one behind; nobody else writes while the lock is held.
+	if old, err := filepath.Glob(filepath.Join(c.dir, FileName+".*")); err == nil {
+		for _, name := range old {
+			os.Remove(name)
+		}
+	}
+	tmp, err := os.CreateTemp(c.dir, FileName+".*")
 	if err != nil {
 		return err
 	}
@@ -346,5 +344,5 @@ func (c *Cache) compact(old *os.File) error {
 	if err != nil {
 		return err
 	}
-	return os.Rename(tmp.Name(), filepath.Join(c.dir, fileName))
+	return os.Rename(tmp.Name(), filepath.Join(c.dir, FileName))
 }

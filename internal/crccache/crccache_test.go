@@ -30,7 +30,7 @@ func TestRoundTrip(t *testing.T) {
 	wantRecords(t, dir, want[:3], 0)
 	add(t, open(t, dir), want[3:]...)
 	wantRecords(t, dir, want, 0)
-	for name, mode := range map[string]os.FileMode{".": 0o700 | os.ModeDir, fileName: 0o600, lockName: 0o600} {
+	for name, mode := range map[string]os.FileMode{".": 0o700 | os.ModeDir, FileName: 0o600, lockName: 0o600} {
 		fi, err := os.Stat(filepath.Join(dir, name))
 		must(t, err)
 		if fi.Mode() != mode {
@@ -53,7 +53,7 @@ func TestFormat(t *testing.T) {
 		"6a50dc8584134c7de537c0052ff6d236 0807060504030201 feffffffffffffff"+
 		"0300000000000000 0400000000000000 8877665544332211 0df0feca f826df1a", " ", ""))
 	must(t, err)
-	got, err := os.ReadFile(filepath.Join(dir, fileName))
+	got, err := os.ReadFile(filepath.Join(dir, FileName))
 	must(t, err)
 	if !bytes.Equal(got, want) {
 		t.Errorf("got\n%swant\n%s", hex.Dump(got), hex.Dump(want))
@@ -80,29 +80,6 @@ func TestKeyOf(t *testing.T) {
 	}
 }
 
-// The cache's own files are known by their real path.
-func TestHolds(t *testing.T) {
-	t.Parallel()
-	top, err := filepath.EvalSymlinks(t.TempDir())
-	must(t, err)
-	must(t, os.Mkdir(filepath.Join(top, "real"), 0o755))
-	must(t, os.Symlink("real", filepath.Join(top, "link")))
-	c := open(t, filepath.Join(top, "link", "cache"))
-	for path, want := range map[string]bool{
-		"real/cache/" + fileName:         true,
-		"real/cache/" + fileName + ".12": true,
-		"real/cache/" + lockName:         true,
-		"real/cache":                     false,
-		"real/cache2/" + fileName:        false,
-		"real/cache/sub/" + fileName:     false,
-		"real/" + fileName:               false,
-	} {
-		if got := c.Holds(filepath.Join(top, path)); got != want {
-			t.Errorf("%s: got %v, want %v", path, got, want)
-		}
-	}
-}
-
 // Records are written in batches, and what is left by Flush.
 func TestBatches(t *testing.T) {
 	t.Parallel()
@@ -110,7 +87,7 @@ func TestBatches(t *testing.T) {
 	must(t, os.Chmod(dir, 0o700))
 	c := open(t, dir)
 	must(t, c.Flush())
-	if _, err := os.Stat(filepath.Join(dir, fileName)); !os.IsNotExist(err) {
+	if _, err := os.Stat(filepath.Join(dir, FileName)); !os.IsNotExist(err) {
 		t.Errorf("an empty flush: got error %v of the file, want that it isn't there", err)
 	}
 	want := records(0, 2*batch+1)

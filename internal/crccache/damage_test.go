@@ -18,7 +18,7 @@ func TestTruncated(t *testing.T) {
 	file := image(0, rs...)
 	dir := cacheWith(t, file)
 	for n := range len(file) + 1 {
-		must(t, os.WriteFile(filepath.Join(dir, fileName), file[:n], 0o600))
+		must(t, os.WriteFile(filepath.Join(dir, FileName), file[:n], 0o600))
 		left := rs[:max(0, n/slotLen-1)]
 		wantRecords(t, dir, left, min(1, n%slotLen))
 		add(t, open(t, dir), fresh...)
@@ -44,7 +44,7 @@ func TestFlippedBitsInHeader(t *testing.T) {
 			t.Errorf("bit %d of byte %d: header is accepted", bit%8, bit/8)
 		}
 		if bit%8 == bit/8%8 {
-			must(t, os.WriteFile(filepath.Join(dir, fileName), file, 0o600))
+			must(t, os.WriteFile(filepath.Join(dir, FileName), file, 0o600))
 			wantRecords(t, dir, nil, 1)
 			add(t, open(t, dir), fresh...)
 			wantRecords(t, dir, fresh, 0)
@@ -136,7 +136,7 @@ func FuzzScan(f *testing.F) {
 				copy(file[i:], seal(slices.Clone(file[i:i+bodyLen])))
 			}
 		}
-		must(t, os.WriteFile(filepath.Join(dir, fileName), file, 0o600))
+		must(t, os.WriteFile(filepath.Join(dir, FileName), file, 0o600))
 		got, damaged := all(t, dir)
 		slots := max(0, (len(file)+slotLen-1)/slotLen-1)
 		if _, ok := header(append(slices.Clone(file), make([]byte, slotLen)...)); !ok || len(file) < slotLen {

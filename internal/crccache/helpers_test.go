@@ -104,13 +104,13 @@ func cacheWith(t testing.TB, file []byte) (dir string) {
 	t.Helper()
 	dir = t.TempDir()
 	must(t, os.Chmod(dir, 0o700))
-	must(t, os.WriteFile(filepath.Join(dir, fileName), file, 0o600))
+	must(t, os.WriteFile(filepath.Join(dir, FileName), file, 0o600))
 	return dir
 }
 
 func fileSize(t testing.TB, dir string) int64 {
 	t.Helper()
-	fi, err := os.Stat(filepath.Join(dir, fileName))
+	fi, err := os.Stat(filepath.Join(dir, FileName))
 	must(t, err)
 	return fi.Size()
 }

@@ -103,7 +103,7 @@ func badFiles() []badFile {
 
 func TestRefusedFiles(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{fileName, lockName} {
+	for _, name := range []string{FileName, lockName} {
 		for _, tt := range badFiles() {
 			t.Run(name+" "+tt.name, func(t *testing.T) {
 				t.Parallel()
@@ -119,7 +119,7 @@ func TestRefusedFiles(t *testing.T) {
 				}
 				within(t, func() {
 					_, err := c.Scan(func(r Record) { t.Errorf("got %+v", r) })
-					if name == fileName {
+					if name == FileName {
 						refused("Scan", err)
 					} else if err != nil {
 						t.Errorf("Scan: %v", err)
@@ -155,7 +155,7 @@ func TestOrdinaryUser(t *testing.T) {
 	// but not started or compacted.
 	rs := repeated()
 	dir := padded(t, 0, full-2, rs)
-	path := filepath.Join(dir, fileName)
+	path := filepath.Join(dir, FileName)
 	must(t, os.WriteFile(filepath.Join(dir, lockName), nil, 0o600))
 	t.Cleanup(func() { os.Chmod(dir, 0o700) })
 	must(t, os.Chmod(dir, 0o500))

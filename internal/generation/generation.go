@@ -17,6 +17,7 @@ import (
 	"github.com/klauspost/crc32"
 	"golang.org/x/sys/unix"
 
+	"vzip/internal/oneline"
 	"vzip/internal/source"
 	"vzip/layout"
 	"vzip/zipgen"
@@ -109,12 +110,20 @@ func (a *Archive) ReadEntryAt(i int, p []byte, off int64) error {
 		return nil
 	}
 	key := uint64(a.index)<<entryBits | uint64(i)
-	err := a.g.set.ReadFull(a.g, key, a.Identity(i), p, off)
-	if err != nil {
+	if err := a.g.set.ReadFull(a.g, key, a.Identity(i), p, off); err != nil {
 		a.g.reportOnce(key, err)
+		return &SourceError{err}
 	}
-	return err
+	return nil
 }
+
+// SourceError is the failure to read a source.
+type SourceError struct{ Err error }
+
+func (e *SourceError) Error() string { return oneline.Text(e.Err.Error()) }
+
+// Unwrap returns what went wrong.
+func (e *SourceError) Unwrap() error { return e.Err }
 
 // reportOnce tells an entry's error, and tells it again only when it is another.
 func (g *Generation) reportOnce(key uint64, err error) {
@@ -131,7 +140,7 @@ func (g *Generation) reportOnce(key uint64, err error) {
 	g.mu.Unlock()
 	if !seen {
 		a, i := g.Archives[key>>entryBits], int(key&(1<<entryBits-1))
-		g.report(fmt.Errorf("archive %s, entry %q: %w", a.Name, a.Entry(i).Name, err))
+		g.report(fmt.Errorf("archive %s, entry %q: %w", a.Name, a.Entry(i).Name, &SourceError{err}))
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"vzip/internal/checksum"
 	"vzip/internal/crccache"
+	"vzip/internal/oneline"
 	"vzip/internal/source"
 )
 
@@ -40,11 +41,23 @@ func (g *Generation) group() {
 
 func (g *Generation) compare(a, b file) int {
 	x, y := g.identity(a), g.identity(b)
-	return cmp.Or(
+	c := cmp.Or(
 		cmp.Compare(g.Archives[a.archive].Device(int(a.entry)), g.Archives[b.archive].Device(int(b.entry))),
 		cmp.Compare(x.Ino, y.Ino), cmp.Compare(x.Size, y.Size),
 		cmp.Compare(x.Mtime, y.Mtime), cmp.Compare(x.Ctime, y.Ctime), cmp.Compare(x.Btime, y.Btime),
 	)
+	// Inode numbers are not unique everywhere (network and FUSE file systems).
+	if c == 0 && g.hardLinked(a) != g.hardLinked(b) {
+		return map[bool]int{true: 1, false: -1}[g.hardLinked(a)]
+	}
+	if c == 0 && !g.hardLinked(a) {
+		return strings.Compare(g.ref(a).Path(), g.ref(b).Path())
+	}
+	return c
+}
+
+func (g *Generation) hardLinked(f file) bool {
+	return g.Archives[f.archive].HardLinked(int(f.entry))
 }
 
 func (g *Generation) identity(f file) source.Identity {
@@ -83,9 +96,6 @@ func (g *Generation) missing() (groups []uint32, bytes int64) {
 	return groups, bytes
 }
 
-// ErrCacheInside: the cache changes with each run, and so can't be archived.
-var ErrCacheInside = errors.New("the folder of remembered CRC-32s lies in a source: exclude it there, or use --cache DIR or --no-cache")
-
 // recall takes CRCs from the cache for files that are what they were then. It
 // returns how many damaged records it passed over.
 func (g *Generation) recall(c *crccache.Cache) (damaged int, err error) {
@@ -96,11 +106,7 @@ func (g *Generation) recall(c *crccache.Cache) (damaged int, err error) {
 	want := make([]wanted, 0, len(g.files))
 	for i := range g.groups {
 		for _, f := range g.members(i) {
-			path := g.ref(f).Path()
-			if c.Holds(path) {
-				return 0, fmt.Errorf("%w: archive %s has it as %q", ErrCacheInside, g.Archives[f.archive].Name, g.Archives[f.archive].Entry(int(f.entry)).Name)
-			}
-			want = append(want, wanted{crccache.KeyOf(path), uint32(i)})
+			want = append(want, wanted{crccache.KeyOf(g.ref(f).Path()), uint32(i)})
 		}
 	}
 	byKey := func(w wanted, k crccache.Key) int { return slices.Compare(w.key[:], k[:]) }
@@ -140,7 +146,7 @@ func (e SourceErrors) Error() string {
 		if i > 0 {
 			b.WriteByte('\n')
 		}
-		b.WriteString(err.Error())
+		b.WriteString(oneline.Text(err.Error()))
 	}
 	return b.String()
 }
@@ -166,6 +172,7 @@ func (g *Generation) Hash(ctx context.Context, o HashOptions) (err, cacheErr err
 	if o.Start != nil {
 		o.Start(len(todo), bytes)
 	}
+	begin := time.Now()
 	var mu sync.Mutex
 	var failed SourceErrors
 	first := func(i int) file { return g.members(int(todo[i]))[0] }
@@ -173,7 +180,7 @@ func (g *Generation) Hash(ctx context.Context, o HashOptions) (err, cacheErr err
 		Len: len(todo),
 		Open: func(ctx context.Context, i int) (*source.File, error) {
 			f := first(i)
-			if err := settle(ctx, g.identity(f)); err != nil {
+			if err := settle(ctx, g.identity(f), begin); err != nil {
 				return nil, err
 			}
 			return source.Open(g.ref(f), g.identity(f))
@@ -215,14 +222,15 @@ const (
 	coarseTick = 2100 * time.Millisecond // file systems with whole seconds, FAT's with two
 )
 
-// settle waits until a change to the file would show in its times. A change
-// time ahead of the clock is waited for no longer than a tick.
-func settle(ctx context.Context, id source.Identity) error {
+// settle waits until a change to the file would show in its times. Files whose
+// last change is ahead of the clock wait no longer than those that changed when
+// the run began.
+func settle(ctx context.Context, id source.Identity, begin time.Time) error {
 	t := tick
 	if id.Ctime%int64(time.Second) == 0 {
 		t = coarseTick
 	}
-	wait := min(time.Until(time.Unix(0, id.Ctime).Add(t)), t)
+	wait := min(time.Until(time.Unix(0, id.Ctime).Add(t)), time.Until(begin.Add(t)))
 	if wait <= 0 {
 		return nil
 	}

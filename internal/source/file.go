@@ -106,12 +106,12 @@ func (f *File) NextData(off int64) (start, end int64, err error) {
 		end, err = f.seek(start, unix.SEEK_HOLE)
 	}
 	switch {
-	case err == unix.EINVAL:
-		return off, f.size, nil
 	case err == unix.ENXIO:
 		return 0, 0, &ChangedError{Path: f.ref.Path(), What: "it shrank"}
-	case err != nil:
+	case err == unix.EIO:
 		return 0, 0, fmt.Errorf("%s: lseek: %w", f.ref.Path(), err)
+	case err != nil:
+		return off, f.size, nil
 	}
 	return min(start, f.size), min(end, f.size), nil
 }

@@ -145,21 +145,24 @@ func (r Ref) ReadDir(access bool) ([]Child, error) {
 	if err != nil {
 		return nil, err
 	}
-	children := make([]Child, len(names))
-	for i, name := range names {
-		c := &children[i]
-		c.Name = name
+	children := make([]Child, 0, len(names))
+	for _, name := range names {
+		c := Child{Name: name}
 		c.Stat, c.Err = statAt(fd, name, unix.AT_SYMLINK_NOFOLLOW)
 		switch {
 		case c.Err != nil:
 		case c.IsSymlink():
 			c.Target, c.Err = readlinkAt(fd, name)
 		case access && c.IsRegular():
-			c.Err = unix.Faccessat2(fd, name, unix.R_OK, unix.AT_EACCESS|unix.AT_SYMLINK_NOFOLLOW)
+			c.Err = unix.Faccessat(fd, name, unix.R_OK, unix.AT_EACCESS|unix.AT_SYMLINK_NOFOLLOW)
+		}
+		if c.Err == unix.ENOENT {
+			continue // deleted meanwhile: listed a moment later it would not be there
 		}
 		if c.Err != nil {
 			c.Err = &fs.PathError{Op: "stat", Path: path.Join(r.Path(), name), Err: c.Err}
 		}
+		children = append(children, c)
 	}
 	return children, nil
 }

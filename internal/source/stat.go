@@ -25,8 +25,9 @@ type Identity struct {
 // Stat is what a scan needs of a file.
 type Stat struct {
 	Identity
-	Mode uint32 // st_mode
-	Dev  uint64
+	Mode  uint32 // st_mode
+	Nlink uint32 // hard links
+	Dev   uint64
 }
 
 // IsDir, IsRegular and IsSymlink tell the file type.
@@ -60,6 +61,7 @@ func statAt(dirfd int, name string, flags int) (Stat, error) {
 	s := Stat{
 		Identity: Identity{Size: int64(stx.Size), Mtime: nanos(stx.Mtime), Ctime: nanos(stx.Ctime), Ino: stx.Ino},
 		Mode:     uint32(stx.Mode),
+		Nlink:    stx.Nlink,
 		Dev:      unix.Mkdev(stx.Dev_major, stx.Dev_minor),
 	}
 	if stx.Mask&unix.STATX_BTIME != 0 {

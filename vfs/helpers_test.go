@@ -1,0 +1,265 @@
+package vfs
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// patience is how long a test waits for what should happen at once.
+const patience = 20 * time.Second
+
+// TestMain is the reader of mounted files as well: a process that serves a mount
+// and reads it too may wait for itself.
+func TestMain(m *testing.M) {
+	if len(os.Args) == 5 && os.Args[1] == "pread" {
+		os.Exit(preadMain(os.Args[2], os.Args[3], os.Args[4]))
+	}
+	code := m.Run()
+	for _, dir := range mountsBelow(os.TempDir()) {
+		if strings.HasPrefix(filepath.Base(filepath.Dir(dir)), "TestVFS") {
+			fmt.Fprintln(os.Stderr, "left mounted:", dir)
+			code = max(code, 1)
+		}
+	}
+	os.Exit(code)
+}
+
+// preadMain does one pread(2), and writes what it gave to standard output. Its
+// exit code is the errno.
+func preadMain(path, offset, length string) int {
+	off, err1 := strconv.ParseInt(offset, 10, 64)
+	n, err2 := strconv.Atoi(length)
+	fd, err3 := unix.Open(path, unix.O_RDONLY, 0)
+	if err := errors.Join(err1, err2, err3); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 255
+	}
+	p := make([]byte, n)
+	n, err := unix.Pread(fd, p, off)
+	if err != nil {
+		return int(err.(unix.Errno))
+	}
+	if _, err := os.Stdout.Write(p[:n]); err != nil {
+		return 255
+	}
+	return 0
+}
+
+// pread does one pread(2) in another process.
+func pread(t *testing.T, path string, off int64, n int) ([]byte, unix.Errno) {
+	t.Helper()
+	out, err := run(t, "/proc/self/exe", "pread", path, fmt.Sprint(off), fmt.Sprint(n))
+	var exit *exec.ExitError
+	if errors.As(err, &exit) && exit.ExitCode() != 255 {
+		return nil, unix.Errno(exit.ExitCode())
+	}
+	must(t, err)
+	return out, 0
+}
+
+// run runs a program and returns what it writes to standard output.
+func run(t *testing.T, name string, args ...string) ([]byte, error) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.Env = append(os.Environ(), "LC_ALL=C", "TZ=UTC")
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		err = fmt.Errorf("%s %s: %w: %s", name, strings.Join(args, " "), err, stderr.Bytes())
+	}
+	return out, err
+}
+
+func mustRun(t *testing.T, name string, args ...string) string {
+	t.Helper()
+	out, err := run(t, name, args...)
+	must(t, err)
+	return strings.TrimSpace(string(out))
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// require skips a test on a machine where FUSE can't be used. With
+// VZIP_TEST_REQUIRE=all in the environment it fails instead.
+func require(t *testing.T) {
+	t.Helper()
+	_, err := os.Stat("/dev/fuse")
+	if err == nil && os.Geteuid() != 0 {
+		_, err = exec.LookPath("fusermount3")
+	}
+	switch {
+	case err == nil:
+	case os.Getenv("VZIP_TEST_REQUIRE") == "all":
+		t.Fatal(err)
+	default:
+		t.Skip(err)
+	}
+}
+
+// warnings collects what is warned of.
+type warnings struct {
+	mu   sync.Mutex
+	list []string
+}
+
+func (w *warnings) add(s string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.list = append(w.list, s)
+}
+
+func (w *warnings) all() []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Clone(w.list)
+}
+
+// mountDir makes a folder to mount at.
+func mountDir(t *testing.T) string {
+	t.Helper()
+	require(t)
+	dir, err := CheckDir(t.TempDir())
+	must(t, err)
+	return dir
+}
+
+// serve mounts files at dir until the test ends, which has to leave nothing
+// behind: no mount, no descriptor.
+func serve(t *testing.T, dir string, files []File, o Options) *Mounted {
+	t.Helper()
+	if o.Warn == nil {
+		w := &warnings{}
+		o.Warn = w.add
+		t.Cleanup(func() {
+			if got := w.all(); len(got) > 0 {
+				t.Errorf("got warnings %q", got)
+			}
+		})
+	}
+	before := descriptors(t)
+	m, err := Mount(dir, files, o)
+	must(t, err)
+	t.Cleanup(func() {
+		if mounted, err := IsMounted(dir); err != nil || mounted {
+			if err = errors.Join(err, unmountIdle(dir)); err != nil {
+				t.Errorf("unmounting: %v", err)
+				_ = Unmount(dir, true)
+			}
+		}
+		waitGone(t, m)
+		eventually(t, "descriptors to be closed", func() bool { return len(descriptors(t)) <= len(before) })
+		if after := descriptors(t); len(after) > len(before) {
+			t.Errorf("open before the mount: %q, after it: %q", before, after)
+		}
+	})
+	return m
+}
+
+// unmountIdle unmounts; a reader that has just ended may still hold a file.
+func unmountIdle(dir string) error {
+	for end := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
+		if err := Unmount(dir, false); !errors.Is(err, unix.EBUSY) || time.Now().After(end) {
+			return err
+		}
+	}
+}
+
+func waitGone(t *testing.T, m *Mounted) {
+	t.Helper()
+	gone := make(chan struct{})
+	go func() { m.Wait(); close(gone) }()
+	select {
+	case <-gone:
+	case <-time.After(patience):
+		t.Fatal("the mount does not end")
+	}
+}
+
+func eventually(t *testing.T, what string, done func() bool) {
+	t.Helper()
+	for end := time.Now().Add(patience); !done(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Errorf("waited in vain: %s", what)
+			return
+		}
+	}
+}
+
+// descriptors returns what this process has open, but for what the Go runtime
+// opens for itself.
+func descriptors(t *testing.T) (open []string) {
+	t.Helper()
+	fds, err := os.ReadDir("/proc/self/fd")
+	must(t, err)
+	for _, fd := range fds {
+		target, err := os.Readlink("/proc/self/fd/" + fd.Name())
+		if err == nil && !strings.Contains(target, "event") && !strings.HasPrefix(target, "/proc/") {
+			open = append(open, target)
+		}
+	}
+	return open
+}
+
+func mountsBelow(dir string) (points []string) {
+	text, _ := os.ReadFile("/proc/self/mounts")
+	for line := range strings.Lines(string(text)) {
+		if f := strings.Fields(line); f[2] == fsType && strings.HasPrefix(f[1], dir+"/") {
+			points = append(points, f[1])
+		}
+	}
+	return points
+}
+
+// pattern is a file of any size whose bytes tell their offset.
+type pattern struct{ size int64 }
+
+func patternAt(off int64) byte { return byte(off ^ off>>8 ^ off>>16*7 ^ off>>32) }
+
+func (f pattern) ReadAt(p []byte, off int64) (int, error) {
+	n := int(max(0, min(int64(len(p)), f.size-off)))
+	for i := range n {
+		p[i] = patternAt(off + int64(i))
+	}
+	if n < len(p) {
+		return n, io.EOF
+	}
+	return n, nil
+}
+
+// wantPattern reads one part of a pattern and compares it.
+func wantPattern(t *testing.T, path string, size, off int64, n int) {
+	t.Helper()
+	want := make([]byte, n)
+	k, _ := pattern{size}.ReadAt(want, off)
+	got, errno := pread(t, path, off, n)
+	if errno != 0 || !bytes.Equal(got, want[:k]) {
+		t.Errorf("%s: pread of %d at %d: got %d bytes and error %v, want %d bytes", path, n, off, len(got), errno, k)
+	}
+}
+
+// readerFunc is an io.ReaderAt.
+type readerFunc func(p []byte, off int64) (int, error)
+
+func (f readerFunc) ReadAt(p []byte, off int64) (int, error) { return f(p, off) }

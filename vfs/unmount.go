@@ -1,0 +1,106 @@
+package vfs
+
+import (
+	"errors"
+	"fmt"
+	"os/exec"
+	"slices"
+	"strings"
+
+	"github.com/moby/sys/mountinfo"
+	"golang.org/x/sys/unix"
+)
+
+// Wait returns when the mount is gone.
+func (m *Mounted) Wait() { m.server.Wait() }
+
+// ErrCovered: something else is mounted over it.
+var ErrCovered = errors.New("another file system is mounted over it: unmount that first")
+
+// Unmount unmounts this mount, and no other one at its place; see the function
+// Unmount. There is no error where it is not to be seen any more.
+func (m *Mounted) Unmount(lazy bool) error {
+	if m.device == (device{}) { // there was no mount table to find it in
+		return Unmount(m.Dir, lazy)
+	}
+	mounts, err := mountsAt(m.Dir)
+	if err != nil {
+		return err
+	}
+	ours := slices.IndexFunc(mounts, func(i *mountinfo.Info) bool { return deviceOf(i) == m.device })
+	switch {
+	case ours < 0:
+		return nil
+	case ours < len(mounts)-1:
+		return ErrCovered
+	}
+	return Unmount(m.Dir, lazy)
+}
+
+// Unmount unmounts what is mounted at dir. With lazy set the mount disappears
+// at once, and ends when the last program closes its files. An error that wraps
+// EBUSY says that files are open.
+func Unmount(dir string, lazy bool) error {
+	flags := unix.UMOUNT_NOFOLLOW
+	if lazy {
+		flags |= unix.MNT_DETACH
+	}
+	err := unix.Unmount(dir, flags)
+	if err != unix.EPERM {
+		return err
+	}
+	args := []string{"-u"}
+	if lazy {
+		args = append(args, "-z")
+	}
+	helper, err := fusermount()
+	if err != nil {
+		return errors.New("fusermount3 is missing, and only root can unmount without it: install the package fuse3")
+	}
+	out, err := exec.Command(helper, append(args, "--", dir)...).CombinedOutput()
+	switch {
+	case err == nil:
+		return nil
+	case strings.Contains(string(out), "busy"):
+		return unix.EBUSY
+	}
+	return fmt.Errorf("%s", strings.TrimSpace(string(out)))
+}
+
+// fusermount finds the helper even where PATH is unset, as in an init system.
+func fusermount() (string, error) {
+	var err error
+	for _, name := range []string{"fusermount3", "/usr/bin/fusermount3", "/bin/fusermount3", "fusermount", "/bin/fusermount"} {
+		var p string
+		if p, err = exec.LookPath(name); err == nil {
+			return p, nil
+		}
+	}
+	return "", err
+}
+
+// IsMounted tells whether vzip's file system is mounted at dir, an absolute path
+// without links.
+func IsMounted(dir string) (bool, error) {
+	m, err := topMount(dir)
+	return m != nil && m.FSType == fsType, err
+}
+
+// device tells mounts of FUSE from each other.
+type device struct{ major, minor int }
+
+func deviceOf(m *mountinfo.Info) device { return device{m.Major, m.Minor} }
+
+// mountsAt returns the mounts at dir, the one to be seen last.
+func mountsAt(dir string) ([]*mountinfo.Info, error) {
+	return mountinfo.GetMounts(func(m *mountinfo.Info) (skip, stop bool) { return m.Mountpoint != dir, false })
+}
+
+// topMount returns the mount to be seen at dir, or nil.
+func topMount(dir string) (*mountinfo.Info, error) {
+	mounts, err := mountsAt(dir)
+	if err != nil || len(mounts) == 0 {
+		return nil, err
+	}
+	return mounts[len(mounts)-1], nil
+}
