@@ -223,14 +223,17 @@ const (
 )
 
 // settle waits until a change to the file would show in its times. Files whose
-// last change is ahead of the clock wait no longer than those that changed when
-// the run began.
+// last change is ahead of the clock wait once a run, not each: their times mean
+// nothing, and so their CRCs are not remembered.
 func settle(ctx context.Context, id source.Identity, begin time.Time) error {
 	t := tick
 	if id.Ctime%int64(time.Second) == 0 {
 		t = coarseTick
 	}
-	wait := min(time.Until(time.Unix(0, id.Ctime).Add(t)), time.Until(begin.Add(t)))
+	wait := time.Until(time.Unix(0, id.Ctime).Add(t))
+	if wait > t {
+		wait = time.Until(begin.Add(t))
+	}
 	if wait <= 0 {
 		return nil
 	}

@@ -1,0 +1,206 @@
+package generation
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"vzip/internal/crccache"
+	"vzip/internal/source"
+)
+
+const twoArchives = `version: 1
+archives:
+  - name: a.zip
+    entries: [{source: src}]
+  - name: sub/b.zip
+    entries: [{source: src, as: other}, {source: src/x, as: file.txt}]
+`
+
+// A file is read once, however many entries and names it has.
+func TestReadOnce(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	write(t, dir, map[string]string{"src/x": "12345", "src/d/y": "1234567", "src/empty": ""})
+	must(t, os.Link(filepath.Join(dir, "src/x"), filepath.Join(dir, "src/hard-link")))
+	must(t, os.Symlink("x", filepath.Join(dir, "src/link")))
+	var r read
+	g := build(t, load(t, dir, twoArchives), r.options(t, nil))
+	if got := r.bytes.Load(); got != 12 || r.files != 3 {
+		t.Errorf("read %d bytes of %d files, want 12 of 3", got, r.files)
+	}
+	want := map[string]string{"src/": "", "src/d/": "", "src/d/y": "1234567", "src/x": "12345", "src/hard-link": "12345", "src/link": "x", "src/empty": ""}
+	if got := checkZIP(t, g.Archives[0]); !maps.Equal(got, want) {
+		t.Errorf("a.zip: got %q, want %q", got, want)
+	}
+	if got := checkZIP(t, g.Archives[1]); got["file.txt"] != "12345" || got["other/d/y"] != "1234567" || len(got) != len(want)+1 {
+		t.Errorf("sub/b.zip: got %q", got)
+	}
+}
+
+func TestRemembered(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	write(t, dir, map[string]string{"src/x": "12345", "src/d/y": "1234567"})
+	l := load(t, dir, twoArchives)
+	cache, err := crccache.Open(filepath.Join(dir, "cache"))
+	must(t, err)
+	steps := []struct {
+		name  string
+		do    func()
+		files int
+		bytes int64
+	}{
+		{"first", func() {}, 2, 12},
+		{"again", func() {}, 0, 0},
+		{"one changed", func() { write(t, dir, map[string]string{"src/x": "54321"}) }, 1, 5},
+		{"one new", func() { write(t, dir, map[string]string{"src/z": "z"}) }, 1, 1},
+		{"touched", func() { must(t, os.Chtimes(filepath.Join(dir, "src/z"), time.Time{}, time.Unix(1e9, 0))) }, 1, 1},
+		{"moved", func() { must(t, os.Rename(filepath.Join(dir, "src/z"), filepath.Join(dir, "src/w"))) }, 1, 1},
+		{"again at the end", func() {}, 0, 0},
+	}
+	for _, s := range steps {
+		s.do()
+		var r read
+		g := build(t, l, r.options(t, cache))
+		if r.files != s.files || r.bytes.Load() != s.bytes {
+			t.Errorf("%s: read %d bytes of %d files, want %d of %d", s.name, r.bytes.Load(), r.files, s.bytes, s.files)
+		}
+		checkZIP(t, g.Archives[0])
+		checkZIP(t, g.Archives[1])
+	}
+}
+
+// What changes between scan and hashing is looked at again, but not for ever.
+func TestChangesMeanwhile(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name    string
+		changes int // how often
+		ok      bool
+	}{{"once", 1, true}, {"twice", 2, true}, {"always", 100, false}} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			write(t, dir, map[string]string{"src/x": "12345", "src/y": "y"})
+			l := load(t, dir, twoArchives)
+			var r read
+			o := r.options(t, nil)
+			scans := 0
+			o.Start = func(int, int64) {
+				if scans++; scans <= tt.changes {
+					write(t, dir, map[string]string{"src/x": strings.Repeat("x", 10+scans)})
+				}
+			}
+			g, err := Build(context.Background(), l, "", o)
+			if !tt.ok {
+				var failed SourceErrors
+				if !errors.As(err, &failed) || !errors.Is(err, unix.ESTALE) || !strings.Contains(err.Error(), "src/x: changed since it was scanned: size was") {
+					t.Errorf("got error %v", err)
+				}
+				if scans != tries {
+					t.Errorf("looked %d times, want %d", scans, tries)
+				}
+				return
+			}
+			must(t, err)
+			defer g.Close()
+			if got, want := checkZIP(t, g.Archives[0])["src/x"], strings.Repeat("x", 10+tt.changes); got != want {
+				t.Errorf("got %q, want %q", got, want)
+			}
+		})
+	}
+}
+
+// A source that can't be read is no reason to look again; all of them are named.
+func TestUnreadable(t *testing.T) {
+	t.Parallel()
+	g := New(nil, nil)
+	if err, _ := g.Hash(context.Background(), HashOptions{}); err != nil {
+		t.Errorf("nothing to hash: got %v", err)
+	}
+	failed := SourceErrors{&source.ChangedError{Path: "/a", What: "x"}, errors.New("/b\nvzip: all is well")}
+	if failed.changedOnly() {
+		t.Error("an error that is no change was taken for one")
+	}
+	if got, want := failed.Error(), "/a: changed since it was scanned: x\n/b\\nvzip: all is well"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if got := strings.Count(make(SourceErrors, 0).Error(), "\n"); got != 0 {
+		t.Errorf("no errors: got %d lines", got)
+	}
+	many := SourceErrors{}
+	for range 103 {
+		many = append(many, errors.New("x"))
+	}
+	if lines := strings.Split(many.Error(), "\n"); len(lines) != 101 || lines[100] != "and 3 sources more" {
+		t.Errorf("got %d lines, the last %q", len(lines), lines[len(lines)-1])
+	}
+}
+
+// A cache that fails stops nothing, unless remembering is the purpose.
+func TestCacheFails(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	write(t, dir, map[string]string{"src/x": "12345"})
+	l := load(t, dir, twoArchives)
+	cache, err := crccache.Open(filepath.Join(dir, "cache"))
+	must(t, err)
+	must(t, os.Remove(filepath.Join(dir, "cache")))
+	var r read
+	o := r.options(t, cache)
+	var warned []string
+	o.Warn = func(s string) { warned = append(warned, s) }
+	g := build(t, l, o)
+	checkZIP(t, g.Archives[0])
+	if len(warned) != 1 || !strings.HasPrefix(warned[0], "CRCs are not remembered: ") {
+		t.Errorf("got warnings %q", warned)
+	}
+	o.MustRemember = true
+	if _, err := Build(context.Background(), l, "", o); err == nil || !strings.Contains(err.Error(), "the CRCs that were worked out are lost") {
+		t.Errorf("got error %v", err)
+	}
+}
+
+func TestSettle(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name         string
+		ctime, begin time.Duration // from now
+		least        time.Duration
+	}{
+		{"long ago", -time.Hour, -time.Second, 0},
+		{"just now", 0, -time.Hour, tick / 2},
+		{"just now, at the beginning", 0, 0, tick / 2},
+		{"in the future", time.Hour, 0, tick / 2},
+		{"in the future, not the first", time.Hour, -time.Hour, 0},
+	} {
+		now := time.Now()
+		must(t, settle(context.Background(), source.Identity{Ctime: now.Add(tt.ctime).UnixNano() | 1}, now.Add(tt.begin)))
+		took := time.Since(now)
+		if took < tt.least {
+			t.Errorf("%s: waited %v, want at least %v", tt.name, took, tt.least)
+		}
+		if tt.least == 0 && took > time.Minute {
+			t.Errorf("%s: waited %v, want nothing", tt.name, took)
+		}
+	}
+	now := time.Now()
+	whole := now.Truncate(time.Second)
+	must(t, settle(context.Background(), source.Identity{Ctime: whole.UnixNano()}, now))
+	if end := time.Now(); end.Before(whole.Add(2 * time.Second)) {
+		t.Errorf("a time in whole seconds: waited until %v after it, want 2 s at least", end.Sub(whole))
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if err := settle(ctx, source.Identity{Ctime: time.Now().Add(time.Hour).Truncate(time.Second).UnixNano()}, time.Now()); err != context.Canceled {
+		t.Errorf("got %v, want %v", err, context.Canceled)
+	}
+}
