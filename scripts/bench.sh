@@ -61,7 +61,7 @@ def table(title, bytes, rows):
     for name, _ in rows:
         t = statistics.median(t for t, _ in results[name])
         cpu = statistics.median(c for _, c in results[name])
-        print(f"  {name:44} {bytes / 1e9 / t:7.2f} {cpu / bytes * 1e9:9.2f} {t / base:14.2f}")
+        print(f"  {name:44} {bytes / 1e9 / t:7.2f} {cpu / bytes * 1e9:9.2f} {t / base:14.3f}")
 
 
 def layout(name, folder):
