@@ -159,7 +159,7 @@ func TestManyProblems(t *testing.T) {
 			t.Errorf("%s: got %d lines, the first %q, the last %q", tt.name, len(lines), lines[0], lines[len(lines)-1])
 		}
 		_, err := Load(file, env())
-		if p := new(Problems); !errors.As(err, &p) || len(p.List) > 10_000 || sourcesOnly != (tt.name == "sources") {
+		if p := new(Problems); !errors.As(err, &p) || len(p.List) > 5000 || sourcesOnly != (tt.name == "sources") {
 			t.Errorf("%s: %d problems, of sources alone: %v", tt.name, len(p.List), sourcesOnly)
 		}
 	}

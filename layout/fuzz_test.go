@@ -22,6 +22,7 @@ func FuzzParse(f *testing.F) {
 	for _, text := range []string{
 		"", "{", "? ", "- ", "&a [*a]", "*a", "\t", "%YAML", "--- |\n", "!!", "\x00", "\xef\xbb\xbf", "\xff\xfe", "<<: {}",
 		one("mtime: 2026-01-31T12:00:00Z\n    symlinks: follow", `{source: "${HOME}/$$", as: ., include: ["**/*.{a,b}", "[^a]/\\*"]}`),
+		one("", "source: //a/./b/../c//"),
 		"version: 1\narchives: &a\n  - {name: x, entries: [{source: &s y, include: &i [a, *s]}, {source: *s, exclude: *i}]}\n",
 	} {
 		f.Add([]byte(text))

@@ -114,6 +114,9 @@ func TestDefaults(t *testing.T) {
 
 func TestSourceDateEpoch(t *testing.T) {
 	t.Parallel()
+	if l := loadGood(t, "full.yaml", "SOURCE_DATE_EPOCH", ""); l.Archives[0].ModTime != nil {
+		t.Errorf("empty: got %d, want the sources' times", *l.Archives[0].ModTime)
+	}
 	for value, want := range map[string]int64{"0": 0, "1700000000": 1700000000, "-1": -1, "4294967296": 1 << 32} {
 		l := loadGood(t, "full.yaml", "SOURCE_DATE_EPOCH", value)
 		for _, a := range l.Archives {
@@ -135,8 +138,8 @@ func TestPaths(t *testing.T) {
 	for _, tt := range []struct{ name, source, as, want string }{
 		{"up", "../src", "", "src/"},
 		{"not cleaned", "./..//conf/../src/./", "", "src/"},
-		{"own folder", ".", "", "conf/"},
-		{"parent folder", "..", "", filepath.Base(dir) + "/"},
+		{"own folder", ".", "x", "x/"},
+		{"parent folder", "..", "x", "x/"},
 		{"absolute", dir + "/src", "", "src/"},
 		{"file", "../src/a", "", "a = src/a"},
 		{"link to a file has its own name", "../link", "", "link = src/b"},
@@ -163,6 +166,33 @@ func TestPaths(t *testing.T) {
 		if got := show(t, plans[0]); got[0] != tt.want {
 			t.Errorf("%s: got %q, want %q first", tt.name, got, tt.want)
 		}
+	}
+}
+
+// Sources of one folder share a root, so that it is opened once for all of them.
+func TestRoots(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	tree(t, dir, "src/a", "src/d/b", "other/c", "src/link -> ../other/c")
+	l := load(t, dir, "version: 1\narchives:\n"+
+		"  - {name: one.zip, entries: [{source: src}, {source: other/c}, {source: src/a, as: x}]}\n"+
+		"  - {name: two.zip, entries: [{source: src/d}, {source: other}, {source: src/link}]}\n")
+	plans, _ := scanAll(t, l)
+	numbers := map[int]string{}
+	for _, p := range plans {
+		for i := range p.Len() {
+			if !p.IsFile(i) {
+				continue
+			}
+			ref, root := p.Source(i)
+			if was, ok := numbers[root]; ok && was != ref.Root {
+				t.Errorf("root %d is %s and %s", root, was, ref.Root)
+			}
+			numbers[root] = ref.Root
+		}
+	}
+	if len(numbers) != 3 {
+		t.Errorf("got roots %v, want those of src, src/d and other", numbers)
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -43,6 +44,7 @@ type Mapping struct {
 	Exclude []string
 
 	pos
+	given   string // source as it was written, variables expanded
 	asGiven bool
 	ref     source.Ref
 	root    int // index into Layout.roots
@@ -230,7 +232,7 @@ func (l *Layout) findSources(problems *Problems) {
 				m.stat, err = ref.Lstat()
 			}
 			if err != nil {
-				problems.add(m.pos, true, "source %s: %v: check the path and its permissions", m.Source, cause(err))
+				problems.add(m.pos, true, "source %s: %v: %s", m.Source, cause(err), sourceHint(m.given))
 				continue
 			}
 			switch {
@@ -254,9 +256,29 @@ func (l *Layout) findSources(problems *Problems) {
 	}
 }
 
+var shellVariable = regexp.MustCompile(`\$[A-Za-z_]`)
+
+// sourceHint says what to do about a source that can't be looked at. Shells
+// expand what a layout file does not.
+func sourceHint(given string) string {
+	switch {
+	case strings.HasPrefix(given, "~"):
+		return "~ is not expanded here: write ${HOME}"
+	case shellVariable.MatchString(given):
+		return "variables are written ${NAME}, with braces"
+	case strings.ContainsAny(given, "*?["):
+		return "a source is one path: name the folder, and put patterns into include"
+	}
+	return "check the path and its permissions"
+}
+
 // defaultName is the source's base name, spelt as the names option says.
 func (l *Layout) defaultName(problems *Problems, a *Archive, m *Mapping) string {
 	base := filepath.Base(m.Source)
+	if last := filepath.Base(filepath.Clean(m.given)); last == "." || last == ".." {
+		problems.add(m.pos, false, `source %q has no name of its own: add "as: ." or another name`, m.given)
+		return ""
+	}
 	if base == "/" {
 		problems.add(m.pos, false, `the source is the root folder, which has no name: add "as: ." or another name`)
 		return ""

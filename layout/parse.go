@@ -192,6 +192,7 @@ func (p *parser) mappings(n *yaml.Node, a *Archive) {
 
 func (p *parser) source(n *yaml.Node, m *Mapping) {
 	s, ok := p.text(n, "source")
+	m.given = s
 	switch {
 	case !ok:
 	case s == "":

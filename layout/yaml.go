@@ -109,6 +109,10 @@ func (p *parser) syntax(text []byte, err error) {
 	case "control characters are not allowed":
 		at = place(text, max(0, bytes.IndexFunc(text, isControl)))
 		hint = `take this one out, or write it as "\xNN"`
+	case "found character that cannot start any token":
+		if line := lineOf(text, at.line); strings.HasPrefix(strings.TrimLeft(line, " "), "\t") {
+			hint = "indent with spaces, not with tabs"
+		}
 	case "found incompatible YAML document":
 		hint = "take the %YAML line out"
 	}
@@ -119,6 +123,12 @@ func (p *parser) syntax(text []byte, err error) {
 func place(text []byte, i int) pos {
 	start := bytes.LastIndexByte(text[:i], '\n') + 1
 	return pos{1 + bytes.Count(text[:start], []byte("\n")), 1 + utf8.RuneCount(text[start:i])}
+}
+
+// lineOf returns a line of the file by its number.
+func lineOf(text []byte, number int) string {
+	lines := strings.SplitAfterN(string(text), "\n", number+1)
+	return lines[min(number, len(lines))-1]
 }
 
 // isControl tells whether a YAML file can't have a character as it is.

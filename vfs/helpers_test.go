@@ -1,6 +1,7 @@
 package vfs
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -10,7 +11,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -25,8 +25,8 @@ const patience = 20 * time.Second
 // TestMain is the reader of mounted files as well: a process that serves a mount
 // and reads it too may wait for itself.
 func TestMain(m *testing.M) {
-	if len(os.Args) == 5 && os.Args[1] == "pread" {
-		os.Exit(preadMain(os.Args[2], os.Args[3], os.Args[4]))
+	if len(os.Args) > 2 && os.Args[1] == "pread" {
+		os.Exit(preadMain(os.Args[2], os.Args[3:]))
 	}
 	code := m.Run()
 	for _, dir := range mountsBelow(os.TempDir()) {
@@ -38,37 +38,63 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// preadMain does one pread(2), and writes what it gave to standard output. Its
-// exit code is the errno.
-func preadMain(path, offset, length string) int {
-	off, err1 := strconv.ParseInt(offset, 10, 64)
-	n, err2 := strconv.Atoi(length)
-	fd, err3 := unix.Open(path, unix.O_RDONLY, 0)
-	if err := errors.Join(err1, err2, err3); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 255
-	}
-	p := make([]byte, n)
-	n, err := unix.Pread(fd, p, off)
+// part is a part of a file.
+type part struct {
+	off int64
+	n   int
+}
+
+// result is what one pread(2) of a part gave.
+type result struct {
+	data  []byte
+	errno unix.Errno
+}
+
+// preadMain does a pread(2) for each part, written as OFFSET:LENGTH, and writes
+// the error number, the number of bytes and the bytes to standard output.
+func preadMain(path string, parts []string) int {
+	fd, err := unix.Open(path, unix.O_RDONLY, 0)
 	if err != nil {
-		return int(err.(unix.Errno))
+		fmt.Fprintln(os.Stderr, err)
+		return 1
 	}
-	if _, err := os.Stdout.Write(p[:n]); err != nil {
-		return 255
+	out := bufio.NewWriter(os.Stdout)
+	for _, arg := range parts {
+		var p part
+		if _, err := fmt.Sscanf(arg, "%d:%d", &p.off, &p.n); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		data := make([]byte, p.n)
+		n, err := unix.Pread(fd, data, p.off)
+		errno, _ := err.(unix.Errno)
+		fmt.Fprintf(out, "%d %d\n%s", errno, max(n, 0), data[:max(n, 0)])
+	}
+	if err := out.Flush(); err != nil {
+		return 1
 	}
 	return 0
 }
 
-// pread does one pread(2) in another process.
-func pread(t *testing.T, path string, off int64, n int) ([]byte, unix.Errno) {
+// pread does a pread(2) for each part in another process.
+func pread(t *testing.T, path string, parts ...part) (results []result) {
 	t.Helper()
-	out, err := run(t, "/proc/self/exe", "pread", path, fmt.Sprint(off), fmt.Sprint(n))
-	var exit *exec.ExitError
-	if errors.As(err, &exit) && exit.ExitCode() != 255 {
-		return nil, unix.Errno(exit.ExitCode())
+	args := []string{"pread", path}
+	for _, p := range parts {
+		args = append(args, fmt.Sprintf("%d:%d", p.off, p.n))
 	}
+	out, err := run(t, "/proc/self/exe", args...)
 	must(t, err)
-	return out, 0
+	for in := bytes.NewReader(out); in.Len() > 0; {
+		var errno, n int
+		_, err := fmt.Fscanf(in, "%d %d\n", &errno, &n)
+		must(t, err)
+		data := make([]byte, n)
+		_, err = io.ReadFull(in, data)
+		must(t, err)
+		results = append(results, result{data, unix.Errno(errno)})
+	}
+	return results
 }
 
 // run runs a program and returns what it writes to standard output.
@@ -77,7 +103,7 @@ func run(t *testing.T, name string, args ...string) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, name, args...)
-	cmd.Env = append(os.Environ(), "LC_ALL=C", "TZ=UTC")
+	cmd.Env = append(os.Environ(), "LC_ALL=C", "TZ=UTC", "GORACE=atexit_sleep_ms=1")
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
@@ -248,14 +274,16 @@ func (f pattern) ReadAt(p []byte, off int64) (int, error) {
 	return n, nil
 }
 
-// wantPattern reads one part of a pattern and compares it.
-func wantPattern(t *testing.T, path string, size, off int64, n int) {
+// wantPattern reads parts of a pattern and compares them.
+func wantPattern(t *testing.T, path string, size int64, parts ...part) {
 	t.Helper()
-	want := make([]byte, n)
-	k, _ := pattern{size}.ReadAt(want, off)
-	got, errno := pread(t, path, off, n)
-	if errno != 0 || !bytes.Equal(got, want[:k]) {
-		t.Errorf("%s: pread of %d at %d: got %d bytes and error %v, want %d bytes", path, n, off, len(got), errno, k)
+	for i, r := range pread(t, path, parts...) {
+		p := parts[i]
+		want := make([]byte, p.n)
+		k, _ := pattern{size}.ReadAt(want, p.off)
+		if r.errno != 0 || !bytes.Equal(r.data, want[:k]) {
+			t.Errorf("%s: pread of %d at %d: got %d bytes and error %v, want %d bytes", path, p.n, p.off, len(r.data), r.errno, k)
+		}
 	}
 }
 

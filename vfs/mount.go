@@ -78,7 +78,17 @@ func CheckDir(dir string) (string, error) {
 	if mounted, err := IsMounted(real); err == nil && mounted {
 		return "", fmt.Errorf("mountpoint %s shows archives already: run vzip umount %s first", dir, dir)
 	}
-	return real, nil
+	return real, CheckDevice()
+}
+
+// CheckDevice says why FUSE can't be used at all. fusermount3 opens the device
+// with the user's own rights.
+func CheckDevice() error {
+	f, err := os.OpenFile("/dev/fuse", os.O_RDWR, 0)
+	if err != nil {
+		return fmt.Errorf("%w: load the kernel module fuse, give this user access to the device, or in a container add --device /dev/fuse --cap-add SYS_ADMIN", err)
+	}
+	return f.Close()
 }
 
 // Mount shows files at dir, which CheckDir gave, and serves them until they are
@@ -143,8 +153,29 @@ func mount(dir string, files []File, options *fusefs.Options, o Options, direct 
 		}
 	}
 	top := root(files) // go-fuse takes a tree for one mount only
-	return fusefs.Mount(dir, top, options)
+	server, err := fusefs.Mount(dir, top, options)
+	if err == nil {
+		closeOnExec()
+	}
+	return server, err
 }
+
+// closeOnExec keeps /dev/fuse from programs that are started later: go-fuse opens
+// it without O_CLOEXEC. Who holds it keeps a mount alive that nobody serves, and
+// waits for itself for ever when it closes a file in there.
+func closeOnExec() {
+	fds, _ := os.ReadDir("/proc/self/fd")
+	for _, name := range fds {
+		fd, err := strconv.Atoi(name.Name())
+		var st unix.Stat_t
+		if err == nil && unix.Fstat(fd, &st) == nil && st.Mode&unix.S_IFMT == unix.S_IFCHR && st.Rdev == fuseDevice {
+			unix.CloseOnExec(fd)
+		}
+	}
+}
+
+// fuseDevice is the number of /dev/fuse (admin-guide/devices.txt).
+var fuseDevice = unix.Mkdev(10, 229)
 
 // mountHint says what to do about an error of mounting.
 func mountHint(err error) error {
@@ -159,7 +190,7 @@ func mountHint(err error) error {
 	if text := strings.TrimSpace(err.Error()); !strings.HasPrefix(text, "fusermount exited") {
 		return errors.New(text)
 	}
-	return errors.New("fusermount3 refused, see its line above: it wants a mountpoint that is yours, and user_allow_other in /etc/fuse.conf for allow_other")
+	return errors.New("fusermount3 refused, see its line above: it wants a mountpoint that is yours, and for allow_other a line user_allow_other in /etc/fuse.conf")
 }
 
 // raiseReadAhead lets the kernel ask for maxRead bytes at once, where it may: by

@@ -68,7 +68,7 @@ func (f *file) Open(_ context.Context, flags uint32) (fs.FileHandle, uint32, sys
 func (f *file) Read(_ context.Context, _ fs.FileHandle, dest []byte, off int64) (fuse.ReadResult, syscall.Errno) {
 	n, err := f.ReadAt(dest, off)
 	switch {
-	case err == nil || err == io.EOF && int64(n) == max(0, min(int64(len(dest)), f.Size-off)):
+	case (err == nil || err == io.EOF) && int64(n) == max(0, min(int64(len(dest)), f.Size-off)):
 		return fuse.ReadResultData(dest[:n]), 0
 	case errors.Is(err, syscall.ESTALE):
 		return nil, syscall.ESTALE

@@ -29,8 +29,9 @@ const execGrace = 10 * time.Second
 
 func (a *app) execCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:   "exec LAYOUT -- CMD [ARG...]",
-		Short: "Run CMD with the archives mounted at $VZIP_MOUNT",
+		Use:                   "exec LAYOUT -- CMD [ARG...]",
+		DisableFlagsInUseLine: true,
+		Short:                 "Run CMD with the archives mounted at $VZIP_MOUNT",
 		Long: "exec mounts the archives at a private place, runs CMD with VZIP_MOUNT set to it,\n" +
 			"unmounts, and ends with CMD's exit code.",
 		Args: func(cmd *cobra.Command, args []string) error {
@@ -60,6 +61,9 @@ func (a *app) exec(file string, argv []string) (err error) {
 			code = exitNotFound
 		}
 		return &exitError{code, err}
+	}
+	if err := vfs.CheckDevice(); err != nil {
+		return mountError(err)
 	}
 	dir, err := tempDir(l)
 	if err != nil {

@@ -65,6 +65,9 @@ func (a *app) mount(file, dir string, f *mountFlags, o vfs.Options) error {
 	if err != nil {
 		return mountError(err)
 	}
+	if names, err := os.ReadDir(dir); err == nil && len(names) > 0 {
+		a.log.Warn(fmt.Sprintf("mountpoint %s is not empty: what is in it can't be seen until it is unmounted", dir))
+	}
 	l, err := a.load(file)
 	if err != nil {
 		return err
@@ -106,7 +109,9 @@ func (a *app) mount(file, dir string, f *mountFlags, o vfs.Options) error {
 		case <-signals:
 		}
 	}
-	a.takeDown(m, takeDown{gone: gone, again: signals, tell: true})
+	if !a.takeDown(m, takeDown{gone: gone, again: signals, tell: true}) {
+		return &exitError{code: exitFailure} // its readers got errors
+	}
 	return nil
 }
 
@@ -168,8 +173,8 @@ type takeDown struct {
 }
 
 // takeDown unmounts as soon as nobody uses the mount, and returns in any case
-// when the mount is out of sight.
-func (a *app) takeDown(m *vfs.Mounted, t takeDown) {
+// when the mount is out of sight: false if that was under its readers.
+func (a *app) takeDown(m *vfs.Mounted, t takeDown) (idle bool) {
 	poll := time.NewTicker(busyPoll)
 	defer poll.Stop()
 	for told := !t.tell; ; told = true {
@@ -185,7 +190,7 @@ func (a *app) takeDown(m *vfs.Mounted, t takeDown) {
 		force := false
 		select {
 		case <-t.gone:
-			return
+			return true
 		case <-poll.C:
 		case <-t.again:
 			force = true
@@ -197,7 +202,7 @@ func (a *app) takeDown(m *vfs.Mounted, t takeDown) {
 			if err := m.Unmount(true); err != nil {
 				a.log.Error(fmt.Sprintf("unmounting %s: %v", m.Dir, err))
 			}
-			return
+			return false
 		}
 	}
 	// Out of sight here, it lives on while another mount namespace has a copy.
@@ -207,6 +212,7 @@ func (a *app) takeDown(m *vfs.Mounted, t takeDown) {
 	case <-time.After(goneGrace):
 		a.log.Warn(fmt.Sprintf("%s is unmounted; a copy in another mount namespace ends with errors", m.Dir))
 	}
+	return true
 }
 
 // holders names the processes that keep a mount busy.
@@ -229,7 +235,7 @@ func (a *app) daemonLog(f *mountFlags) (slog.Handler, error) {
 	case f.logFile != "":
 		w, err := os.OpenFile(f.logFile, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o644)
 		if err != nil {
-			return nil, err
+			return nil, usageError("--log-file: %w: name a file in a folder that is there", err)
 		}
 		if a.logFormat == "json" {
 			return newHandler("json", w, level)

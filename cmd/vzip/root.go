@@ -108,7 +108,7 @@ func (a *app) execute(root *cobra.Command) error {
 		_ = a.setUp() // the error takes the form that was asked for, if that was read
 	}
 	if err != nil && !started && exitCode(err) == exitFailure {
-		return usageError("%w (vzip help shows the commands)", err)
+		return usageError("%w (vzip help shows the commands, vzip COMMAND --help its flags)", err)
 	}
 	return err
 }
@@ -127,6 +127,8 @@ func (a *app) rootCommand() *cobra.Command {
 			return &exitError{code: exitUsage}
 		},
 	}
+	root.Version = versionText()
+	root.SetVersionTemplate("{{.Version}}\n")
 	root.SetOut(a.stdout)
 	root.SetErr(a.stderr)
 	flags := root.PersistentFlags()

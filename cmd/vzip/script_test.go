@@ -13,6 +13,8 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"golang.org/x/sys/unix"
+
+	"vzip/vfs"
 )
 
 // TestScript runs the scripts of testdata/script: the real program, real mounts,
@@ -97,7 +99,7 @@ func cleanUp(t testing.TB, work string) {
 // takeAway unmounts and kills all that a script has started.
 func takeAway(work string) {
 	for _, dir := range mountsBelow(work) {
-		_ = unix.Unmount(dir, unix.MNT_DETACH)
+		_ = vfs.Unmount(dir, true)
 	}
 	for _, p := range processesOf(work) {
 		_ = unix.Kill(p.pid, unix.SIGKILL)

@@ -140,7 +140,11 @@ func (g *Generation) reportOnce(key uint64, err error) {
 	g.mu.Unlock()
 	if !seen {
 		a, i := g.Archives[key>>entryBits], int(key&(1<<entryBits-1))
-		g.report(fmt.Errorf("archive %s, entry %q: %w", a.Name, a.Entry(i).Name, &SourceError{err}))
+		hint := ""
+		if errors.Is(err, unix.ESTALE) {
+			hint = ": it can't be read until the archive is mounted again"
+		}
+		g.report(fmt.Errorf("archive %s, entry %q: %w%s", a.Name, a.Entry(i).Name, &SourceError{err}, hint))
 	}
 }
 
