@@ -5,7 +5,7 @@ set -euo pipefail
 
 # command:Debian package
 wanted="fusermount3:fuse3 unzip:unzip zipinfo:unzip zip:zip 7z:p7zip-full bsdtar:libarchive-tools python3:python3
-rsync:rsync gcc:gcc setpriv:util-linux mountpoint:mountpoint script:bsdutils pgrep:procps mount.fuse3:fuse3"
+rsync:rsync gcc:gcc setpriv:util-linux mountpoint:util-linux umount:mount unshare:util-linux script:bsdutils pgrep:procps mount.fuse3:fuse3"
 
 PATH=$PATH:/usr/sbin:/sbin
 missing=""
