@@ -81,7 +81,7 @@ func TestReachRandom(t *testing.T) {
 		return strings.Join(parts, "/")
 	}
 	matches, pruned := 0, 0
-	for range 300_000 {
+	for range 100_000 {
 		pattern := join(func() string {
 			return pick("a", "b", "*", "**", "a*", "?", "*b", "**a", "a**", "***", "[ab]", "{a,b/a}", `\a`)
 		}) + pick("", "", "/")
@@ -107,7 +107,7 @@ func TestReachRandom(t *testing.T) {
 			}
 		}
 	}
-	if matches < 10_000 || pruned < 10_000 {
+	if matches < 3000 || pruned < 3000 {
 		t.Errorf("got %d matches and %d folders left out: the test tests little", matches, pruned)
 	}
 }

@@ -45,12 +45,15 @@ var optionFields = fields[Options]{
 // mapping, or too much is wrong; otherwise what could be understood, with
 // problems told.
 func parse(problems *Problems, dir string, text []byte, env func(string) (string, bool)) *Layout {
-	p := &parser{Problems: problems, env: env, dir: dir}
+	return (&parser{Problems: problems, env: env, dir: dir}).layout(text)
+}
+
+func (p *parser) layout(text []byte) *Layout {
 	root := p.document(text)
 	if root == nil {
 		return nil
 	}
-	l := &Layout{File: problems.File}
+	l := &Layout{File: p.File}
 	values := read(p, root, "the layout", layoutFields, l)
 	if values == nil {
 		return nil
@@ -62,7 +65,7 @@ func parse(problems *Problems, dir string, text []byte, env func(string) (string
 	if n := values["defaults"]; n != nil {
 		read(p, n, "defaults", optionFields, &defaults)
 	}
-	if value, _ := env("SOURCE_DATE_EPOCH"); value != "" {
+	if value, _ := p.env("SOURCE_DATE_EPOCH"); value != "" {
 		if _, err := strconv.ParseInt(value, 10, 64); err != nil {
 			p.add(pos{}, false, "the variable SOURCE_DATE_EPOCH is %q: set it to whole seconds since 1970, or unset it", value)
 		}

@@ -41,7 +41,9 @@ func with[T, Part any](own fields[T], part func(*T) *Part, of fields[Part]) fiel
 }
 
 func (p *parser) at(n *yaml.Node, format string, args ...any) {
-	p.add(pos{n.Line, n.Column}, false, format, args...)
+	if len(p.List) <= maxProblems { // nobody reads more
+		p.add(pos{n.Line, n.Column}, false, format, args...)
+	}
 }
 
 // document returns the content of the file's one document.
