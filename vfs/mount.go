@@ -27,8 +27,9 @@ type Options struct {
 	NoExec bool
 	// Kernel are options for the kernel's FUSE, as in mount.fuse(8).
 	Kernel []string
-	// Warn takes what stops nothing.
-	Warn func(string)
+	// Warn takes what stops nothing, Debug what go-fuse says of requests that
+	// nobody waits for any more. Both may be nil.
+	Warn, Debug func(string)
 }
 
 // Mounted is a mount that is being served.
@@ -58,7 +59,7 @@ func CheckDir(dir string) (string, error) {
 		real, err = filepath.EvalSymlinks(real)
 	}
 	switch {
-	case errors.Is(err, unix.ENOTCONN):
+	case isDead(err):
 		return "", fmt.Errorf("mountpoint %s: a mount whose program died is still there: run vzip umount %s first", dir, dir)
 	case errors.Is(err, fs.ErrNotExist):
 		return "", fmt.Errorf("mountpoint %s does not exist: make the folder first", dir)
@@ -66,7 +67,7 @@ func CheckDir(dir string) (string, error) {
 		return "", fmt.Errorf("mountpoint %s: %w", dir, err)
 	}
 	fi, err := os.Stat(real)
-	if errors.Is(err, unix.ENOTCONN) {
+	if isDead(err) {
 		return "", fmt.Errorf("mountpoint %s: a mount whose program died is still there: run vzip umount %s first", dir, dir)
 	}
 	if err != nil {
@@ -79,6 +80,11 @@ func CheckDir(dir string) (string, error) {
 		return "", fmt.Errorf("mountpoint %s shows archives already: run vzip umount %s first", dir, dir)
 	}
 	return real, CheckDevice()
+}
+
+// isDead tells the error of a mount whose program has ended.
+func isDead(err error) bool {
+	return errors.Is(err, unix.ENOTCONN) || errors.Is(err, unix.ECONNABORTED)
 }
 
 // CheckDevice says why FUSE can't be used at all. fusermount3 opens the device
@@ -94,13 +100,18 @@ func CheckDevice() error {
 // Mount shows files at dir, which CheckDir gave, and serves them until they are
 // unmounted. Root mounts by itself, other users through fusermount3.
 func Mount(dir string, files []File, o Options) (*Mounted, error) {
+	for _, f := range []*func(string){&o.Warn, &o.Debug} {
+		if *f == nil {
+			*f = func(string) {}
+		}
+	}
 	timeout := cacheTime
 	options := &fusefs.Options{
 		EntryTimeout: &timeout, AttrTimeout: &timeout, NegativeTimeout: &timeout,
 		UID:            uint32(os.Geteuid()),
 		GID:            uint32(os.Getegid()),
 		RootStableAttr: &fusefs.StableAttr{Ino: fuse.FUSE_ROOT_ID},
-		Logger:         newLogger(o.Warn),
+		Logger:         newLogger(o.Debug),
 		MountOptions: fuse.MountOptions{
 			AllowOther:    o.AllowOther,
 			FsName:        o.Source,
@@ -112,7 +123,7 @@ func Mount(dir string, files []File, o Options) (*Mounted, error) {
 			DisableSplice: true,
 			DisableXAttrs: true,
 			Options:       slices.Clone(o.Kernel),
-			Logger:        newLogger(o.Warn),
+			Logger:        newLogger(o.Debug),
 			PanicHandler: func(v any) fuse.Status {
 				o.Warn(fmt.Sprintf("a defect in vzip made a request fail: %v", v))
 				return fuse.EIO

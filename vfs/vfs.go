@@ -206,4 +206,4 @@ func (w logWriter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-func newLogger(warn func(string)) *log.Logger { return log.New(logWriter(warn), "go-fuse: ", 0) }
+func newLogger(to func(string)) *log.Logger { return log.New(logWriter(to), "go-fuse: ", 0) }

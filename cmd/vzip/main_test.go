@@ -89,7 +89,7 @@ func childrenLeft() (left []string) {
 	}
 }
 
-// mountsBelow returns where vzip's file system is mounted below a folder, the
+// mountsBelow returns what is mounted below a folder, by vzip or by a script, the
 // newest mount first.
 func mountsBelow(dir string) (points []string) {
 	mounts, err := mountinfo.GetMounts(mountinfo.PrefixFilter(dir))
@@ -97,9 +97,7 @@ func mountsBelow(dir string) (points []string) {
 		return []string{err.Error()}
 	}
 	for _, m := range mounts {
-		if m.FSType == "fuse.vzip" {
-			points = append(points, m.Mountpoint)
-		}
+		points = append(points, m.Mountpoint)
 	}
 	slices.Reverse(points)
 	return points

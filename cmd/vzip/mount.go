@@ -139,6 +139,7 @@ func (a *app) serve(ctx context.Context, l *layout.Layout, dir string, o vfs.Opt
 		}
 	}
 	o.Warn = func(s string) { a.log.Warn(s) }
+	o.Debug = func(s string) { a.log.Debug(s) }
 	m, err := vfs.Mount(dir, files, o)
 	if err != nil {
 		g.Close()
