@@ -5,7 +5,7 @@ export LC_ALL=C.UTF-8
 unset SOURCE_DATE_EPOCH # it would replace the sources' times
 
 vzip=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)/bin/vzip
-work=$(mktemp -d "${TMPDIR:-/tmp}/vzip-XXXXXX")
+work=$(mktemp -d)
 export XDG_CACHE_HOME=$work/cache
 daemon=""
 

@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"vzip/internal/require"
 )
 
 // patience is how long a test waits for what should happen at once.
@@ -127,23 +129,6 @@ func must(t *testing.T, err error) {
 	}
 }
 
-// require skips a test on a machine where FUSE can't be used. With
-// VZIP_TEST_REQUIRE=all in the environment it fails instead.
-func require(t *testing.T) {
-	t.Helper()
-	_, err := os.Stat("/dev/fuse")
-	if err == nil && os.Geteuid() != 0 {
-		_, err = exec.LookPath("fusermount3")
-	}
-	switch {
-	case err == nil:
-	case os.Getenv("VZIP_TEST_REQUIRE") == "all":
-		t.Fatal(err)
-	default:
-		t.Skip(err)
-	}
-}
-
 // warnings collects what is warned of.
 type warnings struct {
 	mu   sync.Mutex
@@ -165,7 +150,7 @@ func (w *warnings) all() []string {
 // mountDir makes a folder to mount at.
 func mountDir(t *testing.T) string {
 	t.Helper()
-	require(t)
+	require.Needs(t, "fuse")
 	dir, err := CheckDir(t.TempDir())
 	must(t, err)
 	return dir

@@ -16,6 +16,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"vzip/internal/require"
 	"vzip/vfs"
 )
 
@@ -23,7 +24,7 @@ import (
 // bytes or an error, never anything else, and never an end that is none.
 func TestReadWhileWriting(t *testing.T) {
 	t.Parallel()
-	require(t, "fuse")
+	require.Needs(t, "fuse")
 	for round := range 4 {
 		t.Run(fmt.Sprint(round), func(t *testing.T) {
 			t.Parallel()

@@ -18,6 +18,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 	"golang.org/x/sys/unix"
 
+	"vzip/internal/require"
 	"vzip/vfs"
 )
 
@@ -48,10 +49,10 @@ func usage(ts *testscript.TestScript, neg bool, args []string, least, most int, 
 
 const many = 100
 
-// require NEED... skips the script where a need is not met: see require.
+// require NEED... skips the script where a need is not met: see require.Needs.
 func scriptRequire(ts *testscript.TestScript, neg bool, args []string) {
 	usage(ts, neg, args, 1, many, "require NEED...")
-	require(ts.Value(theTest).(testing.TB), args...)
+	require.Needs(ts.Value(theTest).(testing.TB), args...)
 }
 
 // tree DIR makes a folder with files of all sorts, always the same ones.

@@ -7,7 +7,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -114,42 +113,4 @@ func processesOf(work string) []process {
 			return string(v) == "VZIP_TEST="+work
 		})
 	})
-}
-
-// lacking tells what of the needs of a test this machine lacks: "fuse" is the
-// right to mount, "root" the user, everything else a program.
-func lacking(needs []string) (missing []string) {
-	for _, need := range needs {
-		var err error
-		switch need {
-		case "root":
-			if os.Geteuid() != 0 {
-				err = unix.EPERM
-			}
-		case "fuse":
-			if _, err = os.Stat("/dev/fuse"); err == nil && os.Geteuid() != 0 {
-				_, err = exec.LookPath("fusermount3")
-			}
-		default:
-			_, err = exec.LookPath(need)
-		}
-		if err != nil {
-			missing = append(missing, fmt.Sprintf("%s: %v", need, err))
-		}
-	}
-	return missing
-}
-
-// require skips a test whose needs this machine does not meet. With
-// VZIP_TEST_REQUIRE=all in the environment it fails instead.
-func require(t testing.TB, needs ...string) {
-	t.Helper()
-	missing := strings.Join(lacking(needs), "; ")
-	switch {
-	case missing == "":
-	case os.Getenv("VZIP_TEST_REQUIRE") == "all":
-		t.Fatal("required: " + missing)
-	default:
-		t.Skip(missing)
-	}
 }

@@ -82,18 +82,3 @@ func checkZIP(t *testing.T, a *Archive) map[string]string {
 	}
 	return content
 }
-
-// requireFUSE passes a test over where nothing can be mounted, but not where all
-// has to be tested.
-func requireFUSE(t *testing.T) {
-	t.Helper()
-	f, err := os.OpenFile("/dev/fuse", os.O_RDWR, 0)
-	if err == nil {
-		f.Close()
-		return
-	}
-	if os.Getenv("VZIP_TEST_REQUIRE") == "all" {
-		t.Fatal("required: ", err)
-	}
-	t.Skip("require /dev/fuse: ", err)
-}

@@ -5,6 +5,8 @@ import (
 
 	"github.com/hanwen/go-fuse/v2/fuse"
 	"golang.org/x/sys/unix"
+
+	"vzip/internal/require"
 )
 
 // sameInode is a file system with two files, a and b, that tell one inode number
@@ -64,7 +66,7 @@ func (fs sameInode) String() string { return "same-inode" }
 // Files are one only if they have one path or are hard links: inode numbers are
 // not unique on every file system.
 func TestSameInode(t *testing.T) {
-	requireFUSE(t)
+	require.Needs(t, "fuse")
 	dir := t.TempDir()
 	write(t, dir, map[string]string{"src/x": ""}) // a place for the mount
 	raw := sameInode{fuse.NewDefaultRawFileSystem()}
