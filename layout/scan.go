@@ -234,7 +234,7 @@ func (s *scan) path(it *item) string {
 	return ref.Path()
 }
 
-// place in the layout file that a problem is told at.
+// at is the place in the layout file that a problem is told at.
 type at struct {
 	*scan
 	*Mapping

@@ -47,13 +47,16 @@ func (g *Generation) compare(a, b file) int {
 		cmp.Compare(x.Mtime, y.Mtime), cmp.Compare(x.Ctime, y.Ctime), cmp.Compare(x.Btime, y.Btime),
 	)
 	// Inode numbers are not unique everywhere (network and FUSE file systems).
-	if c == 0 && g.hardLinked(a) != g.hardLinked(b) {
-		return map[bool]int{true: 1, false: -1}[g.hardLinked(a)]
+	linked := g.hardLinked(a)
+	switch {
+	case c != 0 || linked && g.hardLinked(b):
+		return c
+	case linked:
+		return 1
+	case g.hardLinked(b):
+		return -1
 	}
-	if c == 0 && !g.hardLinked(a) {
-		return strings.Compare(g.ref(a).Path(), g.ref(b).Path())
-	}
-	return c
+	return strings.Compare(g.ref(a).Path(), g.ref(b).Path())
 }
 
 func (g *Generation) hardLinked(f file) bool {
