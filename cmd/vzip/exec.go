@@ -79,7 +79,7 @@ func (a *app) exec(file string, argv []string) (err error) {
 	notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGUSR1, syscall.SIGUSR2)
 	gone := waitGone(m)
 	if err := ctx.Err(); err != nil {
-		a.takeDown(m, takeDown{gone: gone})
+		a.takeDown(m, takeDown{gone: gone, again: signals, until: "a second signal takes it away at once"})
 		return interrupted(err)
 	}
 
@@ -89,7 +89,10 @@ func (a *app) exec(file string, argv []string) (err error) {
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = a.stdin, a.stdout, a.stderr
 	grace, err := runCommand(cmd, signals)
 	// What the command left behind may finish reading, unless a signal ended it.
-	a.takeDown(m, takeDown{gone: gone, again: signals, grace: time.After(grace)})
+	a.takeDown(m, takeDown{
+		gone: gone, again: signals, grace: time.After(grace),
+		until: fmt.Sprintf("after %v, or at a signal, it is taken away", grace),
+	})
 	return err
 }
 

@@ -109,7 +109,7 @@ func (a *app) mount(file, dir string, f *mountFlags, o vfs.Options) error {
 		case <-signals:
 		}
 	}
-	if !a.takeDown(m, takeDown{gone: gone, again: signals, tell: true}) {
+	if !a.takeDown(m, takeDown{gone: gone, again: signals, until: "a second signal takes it away at once"}) {
 		return &exitError{code: exitFailure} // its readers got errors
 	}
 	return nil
@@ -170,7 +170,7 @@ type takeDown struct {
 	gone  <-chan struct{}  // the mount has ended
 	again <-chan os.Signal // take it away under its readers
 	grace <-chan time.Time // the same
-	tell  bool             // say at once who uses it
+	until string           // what is waited for, in words
 }
 
 // takeDown unmounts as soon as nobody uses the mount, and returns in any case
@@ -178,15 +178,17 @@ type takeDown struct {
 func (a *app) takeDown(m *vfs.Mounted, t takeDown) (idle bool) {
 	poll := time.NewTicker(busyPoll)
 	defer poll.Stop()
-	for told := !t.tell; ; told = true {
+	for try := 1; ; try++ {
 		err := m.Unmount(false)
 		if err == nil {
 			break
 		}
-		if !told && errors.Is(err, unix.EBUSY) {
-			a.log.Warn(fmt.Sprintf("%s is in use by %s: waiting until that ends; a second signal takes it away at once", m.Dir, holders(m.Dir)))
-		} else if !told {
-			a.log.Warn(fmt.Sprintf("unmounting %s: %v; trying again until that is possible; a second signal ends vzip at once", m.Dir, err))
+		switch {
+		case try != 2: // a program that is just ending is not worth a word
+		case errors.Is(err, unix.EBUSY):
+			a.log.Warn(fmt.Sprintf("%s is in use by %s: waiting until that ends; %s", m.Dir, holders(m.Dir), t.until))
+		default:
+			a.log.Warn(fmt.Sprintf("unmounting %s: %v; trying again until that is possible; %s", m.Dir, err, t.until))
 		}
 		force := false
 		select {
