@@ -38,9 +38,12 @@ func at64(v int64) *int64 { return &v }
 func TestFullLayout(t *testing.T) {
 	t.Parallel()
 	l := loadGood(t, "full.yaml")
-	fixed := Options{"Made from iso, for $5", SymlinksSkip, SpecialError, NamesEscape, false, ModesFixed, at64(1769857200)}
+	fixed := Options{
+		Comment: "Made from iso, for $5", Symlinks: SymlinksSkip, Special: SpecialError, Names: NamesEscape,
+		Modes: ModesFixed, ModTime: at64(1769857200), NTFSTimes: true, Owners: OwnersStore, OneFileSystem: true,
+	}
 	want := []Archive{
-		{Name: "nightly/all-iso.zip", Options: Options{"Everything", SymlinksFollow, SpecialSkip, NamesRaw, true, ModesSource, nil},
+		{Name: "nightly/all-iso.zip", Options: Options{Comment: "Everything", Symlinks: SymlinksFollow, Special: SpecialSkip, Names: NamesRaw, Directories: true, Modes: ModesSource, Owners: OwnersOmit},
 			Mappings: []Mapping{
 				{Source: "src", As: "images/one", Include: []string{"**/*.iso", "b/"}, Exclude: []string{"*.tmp", ".git/", "{x,y}/**"}},
 				{Source: "file", As: "file"},
@@ -66,7 +69,7 @@ func TestFullLayout(t *testing.T) {
 	wantLines(t, show(t, plans[1]), []string{"renamed = file"})
 	wantLines(t, show(t, plans[2]), nil)
 	wantLines(t, warnings, []string{
-		l.File + `:21: include pattern "**/*.iso" matches nothing in ` + dir + "/src",
+		l.File + `:27: include pattern "**/*.iso" matches nothing in ` + dir + "/src",
 		"archive nightly/empty.zip is empty",
 	})
 	if got := plans[2].ModTime; got != 315532800 {
@@ -106,7 +109,7 @@ func TestDefaults(t *testing.T) {
 	tree(t, dir, "src/a")
 	got := bare(load(t, dir, one("", "source: src")).Archives[0], dir)
 	want := Archive{Name: "a.zip", Mappings: []Mapping{{Source: "src", As: "src"}},
-		Options: Options{"", SymlinksStore, SpecialSkip, NamesError, true, ModesSource, nil}}
+		Options: Options{Symlinks: SymlinksStore, Special: SpecialSkip, Names: NamesError, Directories: true, Modes: ModesSource, Owners: OwnersOmit}}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
 	}

@@ -63,6 +63,9 @@ type Names string
 // Modes says which permissions entries get.
 type Modes string
 
+// Owners says whether entries have their owners' numbers.
+type Owners string
+
 // Values of the options of these types.
 const (
 	SymlinksStore  Symlinks = "store"
@@ -79,21 +82,27 @@ const (
 
 	ModesSource Modes = "source"
 	ModesFixed  Modes = "fixed"
+
+	OwnersOmit  Owners = "omit"
+	OwnersStore Owners = "store"
 )
 
 // Options are an archive's options; "defaults" sets them for all archives.
 type Options struct {
-	Comment     string
-	Symlinks    Symlinks
-	Special     Special
-	Names       Names
-	Directories bool
-	Modes       Modes  // fixed: 0644 for files, 0755 for directories
-	ModTime     *int64 // seconds since 1970 for every entry; nil: the source's
+	Comment       string
+	Symlinks      Symlinks
+	Special       Special
+	Names         Names
+	Directories   bool
+	Modes         Modes  // fixed: 0644 for files, 0755 for directories
+	ModTime       *int64 // seconds since 1970 for every entry; nil: the source's
+	NTFSTimes     bool   // for times before 1970 and after 2038-01-19
+	Owners        Owners
+	OneFileSystem bool // don't enter what is mounted inside a source
 }
 
 func defaultOptions() Options {
-	return Options{Symlinks: SymlinksStore, Special: SpecialSkip, Names: NamesError, Modes: ModesSource, Directories: true}
+	return Options{Symlinks: SymlinksStore, Special: SpecialSkip, Names: NamesError, Modes: ModesSource, Owners: OwnersOmit, Directories: true}
 }
 
 // pos is a place in the layout file, both numbers from 1.

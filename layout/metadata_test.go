@@ -1,11 +1,15 @@
 package layout
 
 import (
+	"fmt"
+	"os"
+	"strings"
 	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
 
+	"vzip/internal/require"
 	"vzip/zipgen"
 )
 
@@ -120,5 +124,30 @@ func TestTimeOfOldArchive(t *testing.T) {
 	plans, _ := scanAll(t, load(t, dir, one("", "source: a", "source: b")))
 	if got := plans[0].ModTime; got != -101 {
 		t.Errorf("got time %d, want -101", got)
+	}
+}
+
+// Owners come from the sources; a folder that no source stands for has that of
+// the source that needs it.
+func TestOwners(t *testing.T) {
+	t.Parallel()
+	require.Needs(t, "root")
+	dir := t.TempDir()
+	tree(t, dir, "src/a", "src/b/c", "src/l -> a")
+	for name, owner := range map[string][2]int{"src": {1, 2}, "src/a": {3, 4}, "src/b": {5, 6}, "src/b/c": {1 << 31, 1<<32 - 2}, "src/l": {7, 8}} {
+		must(t, os.Lchown(dir+"/"+name, owner[0], owner[1]))
+	}
+	for option, want := range map[string]string{
+		"owners: store\n    modes: fixed": "p/ 1:2, p/q/ 1:2, p/q/a 3:4, p/q/b/ 5:6, p/q/b/c 2147483648:4294967294, p/q/l 7:8",
+		"owners: omit":                    "p/ 0:0, p/q/ 0:0, p/q/a 0:0, p/q/b/ 0:0, p/q/b/c 0:0, p/q/l 0:0",
+	} {
+		plans, _ := scanAll(t, load(t, dir, one(option, "source: src\n        as: p/q")))
+		var got []string
+		for _, e := range entries(plans[0]) {
+			got = append(got, fmt.Sprintf("%s %d:%d", e.Name, e.UID, e.GID))
+		}
+		if got := strings.Join(got, ", "); got != want {
+			t.Errorf("%s: got %s, want %s", option, got, want)
+		}
 	}
 }

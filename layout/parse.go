@@ -32,13 +32,16 @@ var mappingFields = fields[Mapping]{
 }
 
 var optionFields = fields[Options]{
-	"comment":     (*parser).comment,
-	"symlinks":    choice("symlinks", func(o *Options) *Symlinks { return &o.Symlinks }, SymlinksStore, SymlinksFollow, SymlinksSkip, SymlinksError),
-	"special":     choice("special", func(o *Options) *Special { return &o.Special }, SpecialSkip, SpecialError),
-	"names":       choice("names", func(o *Options) *Names { return &o.Names }, NamesError, NamesEscape, NamesRaw),
-	"directories": (*parser).directories,
-	"modes":       choice("modes", func(o *Options) *Modes { return &o.Modes }, ModesSource, ModesFixed),
-	"mtime":       (*parser).modTime,
+	"comment":         (*parser).comment,
+	"symlinks":        choice("symlinks", func(o *Options) *Symlinks { return &o.Symlinks }, SymlinksStore, SymlinksFollow, SymlinksSkip, SymlinksError),
+	"special":         choice("special", func(o *Options) *Special { return &o.Special }, SpecialSkip, SpecialError),
+	"names":           choice("names", func(o *Options) *Names { return &o.Names }, NamesError, NamesEscape, NamesRaw),
+	"directories":     boolean("directories", func(o *Options) *bool { return &o.Directories }),
+	"modes":           choice("modes", func(o *Options) *Modes { return &o.Modes }, ModesSource, ModesFixed),
+	"mtime":           (*parser).modTime,
+	"ntfs_times":      boolean("ntfs_times", func(o *Options) *bool { return &o.NTFSTimes }),
+	"owners":          choice("owners", func(o *Options) *Owners { return &o.Owners }, OwnersOmit, OwnersStore),
+	"one_file_system": boolean("one_file_system", func(o *Options) *bool { return &o.OneFileSystem }),
 }
 
 // parse returns the layout that text says. It is nil where text is no YAML
@@ -251,8 +254,7 @@ func (p *parser) comment(n *yaml.Node, o *Options) {
 	if !ok {
 		return
 	}
-	var b zipgen.Builder
-	if _, err := b.Archive(zipgen.Options{Comment: s}); err != nil {
+	if _, err := zipgen.NewBuilder(zipgen.Options{Comment: s}).Archive(); err != nil {
 		p.at(n, "%v: shorten or change it", err)
 		return
 	}
@@ -274,14 +276,17 @@ func choice[T ~string](key string, into func(*Options) *T, words ...T) func(*par
 	}
 }
 
-func (p *parser) directories(n *yaml.Node, o *Options) {
-	n = p.visit(n)
-	var v bool
-	if n.Kind != yaml.ScalarNode || n.ShortTag() != "!!bool" || n.Decode(&v) != nil {
-		p.at(n, "directories must be true or false, not %s", kind(n))
-		return
+// boolean reads true or false.
+func boolean(key string, into func(*Options) *bool) func(*parser, *yaml.Node, *Options) {
+	return func(p *parser, n *yaml.Node, o *Options) {
+		n = p.visit(n)
+		var v bool
+		if n.Kind != yaml.ScalarNode || n.ShortTag() != "!!bool" || n.Decode(&v) != nil {
+			p.at(n, "%s must be true or false, not %s", key, kind(n))
+			return
+		}
+		*into(o) = v
 	}
-	o.Directories = v
 }
 
 func (p *parser) modTime(n *yaml.Node, o *Options) {

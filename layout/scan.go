@@ -54,13 +54,24 @@ type scan struct {
 	warn     func(format string, args ...any)
 
 	plan    *Plan
-	builder zipgen.Builder
+	builder *zipgen.Builder
 	// files are the files whose names the newest name starts with, to find those
 	// that something else needs as a folder.
-	files []file
-	// special files that were left out
-	special      int
-	firstSpecial string
+	files   []file
+	special leftOut // FIFOs, sockets, devices
+	mounts  leftOut // mount points that were not entered
+}
+
+// leftOut counts what an archive should have had, perhaps, and keeps the first.
+type leftOut struct {
+	count int
+	first string
+}
+
+func (l *leftOut) add(format string, args ...any) {
+	if l.count++; l.count == 1 {
+		l.first = fmt.Sprintf(format, args...)
+	}
 }
 
 // file is an item that is no directory.
@@ -69,17 +80,12 @@ type file struct {
 	told bool // that something needs it as a folder
 }
 
-func (s *scan) skipped(path, kind string) {
-	if s.special++; s.special == 1 {
-		s.firstSpecial = fmt.Sprintf("%s (%s)", path, kind)
-	}
-}
-
 // stoppedEarly tells that enough is wrong: nobody reads more lines.
 func (s *scan) stoppedEarly() bool { return len(s.problems.List) > maxProblems }
 
 func (s *scan) archive() *Plan {
 	s.plan = &Plan{Name: s.a.Name, layout: s.layout, archive: s.a}
+	s.builder = zipgen.NewBuilder(zipgen.Options{Comment: s.a.Comment, Owners: s.a.Owners == OwnersStore, NTFSTimes: s.a.NTFSTimes})
 	devices := map[uint64]uint16{}
 	for it := range s.merged() {
 		if s.stoppedEarly() {
@@ -105,10 +111,13 @@ func (s *scan) archive() *Plan {
 		}
 		s.plan.add(&it, dev, e.ModTime)
 	}
-	if s.special > 0 {
-		s.warn("archive %s: %d special files left out, the first is %s: exclude them to silence this, or set special: error", s.a.Name, s.special, s.firstSpecial)
+	if s.special.count > 0 {
+		s.warn("archive %s: %d special files left out, the first is %s: exclude them to silence this, or set special: error", s.a.Name, s.special.count, s.special.first)
 	}
-	archive, err := s.builder.Archive(zipgen.Options{Comment: s.a.Comment})
+	if s.mounts.count > 0 {
+		s.warn("archive %s: %d mount points not entered because of one_file_system, the first is %s: exclude them to silence this", s.a.Name, s.mounts.count, s.mounts.first)
+	}
+	archive, err := s.builder.Archive()
 	if err != nil {
 		s.problems.add(s.a.pos, false, "archive %q: %v", s.a.Name, err)
 		return nil
@@ -126,7 +135,7 @@ func (s *scan) archive() *Plan {
 
 // entry is what the archive stores for an item.
 func (s *scan) entry(it *item) zipgen.Entry {
-	e := zipgen.Entry{Name: it.name, Mode: it.stat.Mode & (zipgen.TypeMask | zipgen.PermMask), ModTime: it.stat.ModTime()}
+	e := zipgen.Entry{Name: it.name, Mode: it.stat.Mode & (zipgen.TypeMask | zipgen.PermMask), ModTime: it.stat.ModTime(), UID: it.stat.UID, GID: it.stat.GID}
 	perm := uint32(0o644)
 	switch {
 	case it.isDir():

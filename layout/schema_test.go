@@ -154,8 +154,8 @@ func TestSchemaWords(t *testing.T) {
 			t.Errorf("%s: the parser knows %q, the schema %q", option, got, want)
 		}
 	}
-	if words != 4 {
-		t.Errorf("got %d options of words, want 4", words)
+	if words != 5 {
+		t.Errorf("got %d options of words, want 5", words)
 	}
 }
 

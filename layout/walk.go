@@ -20,6 +20,7 @@ type item struct {
 	stat     source.Stat
 	target   string // of a symbolic link
 	invented bool   // a directory that no source stands for
+	mounted  bool   // a directory that is not entered
 	mapping  int
 }
 
@@ -40,6 +41,7 @@ type walker struct {
 	pending []item
 	// above are the folders that are being walked, to find loops of links.
 	above []folder
+	dev   uint64 // of the source
 }
 
 type folder struct{ dev, ino uint64 }
@@ -54,6 +56,7 @@ func (w *walker) walk() {
 		w.source("source %s: %v: check that nobody changes it meanwhile", w.m.Source, cause(err))
 		return
 	}
+	w.dev = stat.Dev
 	whole := w.m.Include == nil
 	for i, c := range w.m.As {
 		if c == '/' {
@@ -156,9 +159,11 @@ func (w *walker) folder(ref source.Ref, prefix string, stat source.Stat, whole b
 		}
 		kept := len(w.pending)
 		w.dir(c.item, c.whole)
-		below := ref
-		below.Rel = c.rel
-		w.folder(below, c.name, c.stat, c.whole)
+		if !c.mounted {
+			below := ref
+			below.Rel = c.rel
+			w.folder(below, c.name, c.stat, c.whole)
+		}
 		w.pending = w.pending[:min(kept, len(w.pending))]
 	}
 }
@@ -188,7 +193,14 @@ func (w *walker) child(parent source.Ref, prefix string, c source.Child, whole b
 		return item{}, false, false
 	}
 	it = item{rel: ref.Rel, stat: c.Stat}
+	if w.a.OneFileSystem && c.Dev != w.dev {
+		w.mounts.add("%s", ref.Path())
+		it.mounted = true
+	}
 	switch {
+	case it.mounted && !isDir:
+		return item{}, false, false
+	case it.mounted:
 	case isDir:
 		if follow && slices.Contains(w.above, folder{c.Dev, c.Ino}) {
 			w.source("the symbolic link %s leads to a folder that it is in: exclude it, or use symlinks: store", ref.Path())
@@ -208,7 +220,7 @@ func (w *walker) child(parent source.Ref, prefix string, c source.Child, whole b
 		if w.a.Special == SpecialError {
 			w.problem("%s is %s, and special: error forbids it: exclude it, or use skip", ref.Path(), specialKind(c.Mode))
 		} else {
-			w.skipped(ref.Path(), specialKind(c.Mode))
+			w.special.add("%s (%s)", ref.Path(), specialKind(c.Mode))
 		}
 		return item{}, false, false
 	}

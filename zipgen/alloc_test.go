@@ -11,7 +11,7 @@ func (constant) ReadEntryAt(int, []byte, int64) error { return nil }
 // Reading allocates nothing, whatever it reads. Not parallel: AllocsPerRun
 // counts the whole process.
 func TestReadAtAllocs(t *testing.T) {
-	entries := append(entriesOf(kinds()), Entry{"zip64", mode0644, 1 << 33, leapDay}, Entry{"zip64 too", mode0644, 99, -1})
+	entries := append(entriesOf(kinds()), Entry{Name: "zip64", Mode: mode0644, Size: 1 << 33, ModTime: leapDay}, Entry{Name: "zip64 too", Mode: mode0644, Size: 99, ModTime: -1})
 	a, err := New(entries, Options{Comment: "end"})
 	if err != nil {
 		t.Fatal(err)

@@ -14,6 +14,11 @@ import (
 type Options struct {
 	// Comment is the archive comment (4.4.26), at most [MaxNameLen] bytes.
 	Comment string
+	// Owners stores the entries' user and group IDs (0x7875).
+	Owners bool
+	// NTFSTimes stores the times that an extended timestamp can't tell, from
+	// 1601 on, as NTFS times (4.5.5).
+	NTFSTimes bool
 }
 
 // blockLen is the number of entries a block holds. Blocks are filled once and
@@ -23,7 +28,18 @@ const blockLen = 4096
 // block is a run of entries: records without pointers, and their names end to end.
 type block struct {
 	records []record
+	owners  []owner // with Options.Owners, one for each record
 	names   []byte
+}
+
+type owner struct{ uid, gid uint32 }
+
+// owner returns entry i's owner; the zero one where none are stored.
+func (b *block) owner(i int) owner {
+	if i < len(b.owners) {
+		return b.owners[i]
+	}
+	return owner{}
 }
 
 func (b *block) name(i int) []byte {
@@ -33,14 +49,19 @@ func (b *block) name(i int) []byte {
 	return b.names[b.records[i].name:]
 }
 
-// Builder collects entries in order. The zero Builder is ready for use.
+// Builder collects entries in order. The zero Builder is ready for use, with the
+// zero Options.
 type Builder struct {
-	blocks []block
-	count  int
-	at     uint64 // where the next local header goes
-	dir    uint64 // length of the central directory so far
-	last   string
+	options Options
+	blocks  []block
+	count   int
+	at      uint64 // where the next local header goes
+	dir     uint64 // length of the central directory so far
+	last    string
 }
+
+// NewBuilder returns a builder of an archive with these options.
+func NewBuilder(o Options) *Builder { return &Builder{options: o} }
 
 // Add appends an entry. Names must come in ascending bytewise order, with
 // directories' trailing slash; the error wraps one of the sentinels of this
@@ -59,6 +80,12 @@ func (b *Builder) Add(e Entry) error {
 		return fmt.Errorf("%q is a file, and %q needs it as a directory: %w", clip(parent), clip(e.Name), ErrDuplicate)
 	}
 	r := record{offset: b.at, central: b.dir, size: uint64(e.Size), modTime: e.ModTime, mode: e.Mode}
+	if b.options.Owners {
+		r.mode |= hasOwner
+	}
+	if b.options.NTFSTimes && !fitsExtendedTimestamp(e.ModTime) && fitsNTFSTime(e.ModTime) {
+		r.mode |= hasNTFSTime
+	}
 	local, central := r.lens(len(e.Name))
 	at, dir := b.at+uint64(local)+r.size, b.dir+uint64(central)
 	// What is left over room for end records with the longest comment.
@@ -74,6 +101,9 @@ func (b *Builder) Add(e Entry) error {
 	r.name = uint32(len(blk.names))
 	blk.names = append(blk.names, e.Name...)
 	blk.records = append(blk.records, r)
+	if b.options.Owners {
+		blk.owners = append(blk.owners, owner{e.UID, e.GID})
+	}
 	b.at, b.dir, b.last = at, dir, e.Name
 	b.count++
 	return nil
@@ -84,6 +114,7 @@ func (b *Builder) seal() {
 	if len(b.blocks) > 0 {
 		blk := &b.blocks[len(b.blocks)-1]
 		blk.names, blk.records = slices.Clip(bytes.Clone(blk.names)), slices.Clip(slices.Clone(blk.records))
+		blk.owners = slices.Clip(slices.Clone(blk.owners))
 	}
 }
 
@@ -107,16 +138,17 @@ func (b *Builder) fileAbove(name string) (string, bool) {
 }
 
 // Archive returns the finished layout. The builder must not be used after.
-func (b *Builder) Archive(o Options) (*Archive, error) {
-	if len(o.Comment) > MaxNameLen {
-		return nil, fmt.Errorf("the comment has %d bytes, at most %d fit", len(o.Comment), MaxNameLen)
+func (b *Builder) Archive() (*Archive, error) {
+	comment := b.options.Comment
+	if len(comment) > MaxNameLen {
+		return nil, fmt.Errorf("the comment has %d bytes, at most %d fit", len(comment), MaxNameLen)
 	}
-	e := end{count: uint64(b.count), directory: b.dir, directoryAt: b.at, comment: o.Comment}
+	e := end{count: uint64(b.count), directory: b.dir, directoryAt: b.at, comment: comment}
 	records := e.append(nil)
 	// A reader looks for this signature from the end. With a comment behind them,
 	// the bytes of the fixed part may make another one, or the start of one.
-	fixed := len(records) - endLen - len(o.Comment)
-	if o.Comment != "" && bytes.Contains(records[fixed+1:], []byte("PK\x05\x06")) {
+	fixed := len(records) - endLen - len(comment)
+	if comment != "" && bytes.Contains(records[fixed+1:], []byte("PK\x05\x06")) {
 		return nil, fmt.Errorf("the comment, with the fields before it, holds the signature of an end record")
 	}
 	b.seal()
@@ -126,17 +158,18 @@ func (b *Builder) Archive(o Options) (*Archive, error) {
 // New lays out an archive of entries in any order. The slice is left as it is.
 func New(entries []Entry, o Options) (*Archive, error) {
 	sorted := slices.SortedFunc(slices.Values(entries), func(a, b Entry) int { return strings.Compare(a.Name, b.Name) })
-	var b Builder
+	b := NewBuilder(o)
 	for _, e := range sorted {
 		if err := b.Add(e); err != nil {
 			return nil, err
 		}
 	}
-	return b.Archive(o)
+	return b.Archive()
 }
 
 // Archive is the layout of one ZIP file: immutable, and safe for any number of
-// goroutines. It takes 40 bytes an entry and the bytes of its name.
+// goroutines. It takes 40 bytes an entry, 8 more with an owner, and the bytes of
+// its name.
 type Archive struct {
 	blocks       []block
 	count        int
@@ -166,7 +199,11 @@ func (a *Archive) at(i int) (*record, []byte) {
 // Entry returns entry i, 0 <= i < Len().
 func (a *Archive) Entry(i int) Entry {
 	r, name := a.at(i)
-	return Entry{Name: string(name), Mode: r.mode, Size: int64(r.size), ModTime: r.modTime}
+	o := a.blocks[i/blockLen].owner(i % blockLen)
+	return Entry{
+		Name: string(name), Mode: r.mode & (TypeMask | PermMask), Size: int64(r.size), ModTime: r.modTime,
+		UID: o.uid, GID: o.gid,
+	}
 }
 
 // EntrySize returns the size of entry i's data without making its name.

@@ -19,7 +19,7 @@ func TestEmptyArchive(t *testing.T) {
 		00 00        // comment length`)
 	for name, build := range map[string]func() (*Archive, error){
 		"New":     func() (*Archive, error) { return New(nil, Options{}) },
-		"Builder": func() (*Archive, error) { return new(Builder).Archive(Options{}) },
+		"Builder": func() (*Archive, error) { return new(Builder).Archive() },
 	} {
 		a, err := build()
 		if err != nil {
@@ -114,7 +114,7 @@ func TestArchiveBytes(t *testing.T) {
 		},
 		{
 			name:  "symbolic link without extended timestamp",
-			files: []file{{Entry{"l", TypeSymlink | 0o700, 4, -1}, "../t"}},
+			files: []file{{Entry{Name: "l", Mode: TypeSymlink | 0o700, Size: 4, ModTime: -1}, "../t"}},
 			want: `
 			50 4b 03 04  0a 00  00 00  00 00
 			00 00 21 00                 // 1980-01-01
@@ -220,7 +220,7 @@ func TestComment(t *testing.T) {
 // look from the end pass by it only if a comment follows.
 func TestCommentAfterOffset(t *testing.T) {
 	t.Parallel()
-	entries := []Entry{{"a", mode0644, 0x06054b50 - 40, leapDay}}
+	entries := []Entry{{Name: "a", Mode: mode0644, Size: 0x06054b50 - 40, ModTime: leapDay}}
 	a, err := New(entries, Options{})
 	if err != nil {
 		t.Fatal(err)

@@ -13,7 +13,7 @@ import (
 func numbered(n int, size int64) []Entry {
 	entries := make([]Entry, n)
 	for i := range entries {
-		entries[i] = Entry{fmt.Sprintf("dir %04d/file %08d", i/1000, i), mode0644, size, leapDay}
+		entries[i] = Entry{Name: fmt.Sprintf("dir %04d/file %08d", i/1000, i), Mode: mode0644, Size: size, ModTime: leapDay}
 	}
 	return entries
 }
@@ -93,7 +93,7 @@ func BenchmarkBuild(b *testing.B) {
 			}
 		}
 		var err error
-		if a, err = builder.Archive(Options{}); err != nil {
+		if a, err = builder.Archive(); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -37,7 +37,9 @@ const fixedLen = 30 + 1 + 9
 
 func TestBoundaries(t *testing.T) {
 	t.Parallel()
-	sized := func(name string, size int64) Entry { return Entry{name, mode0644, size, leapDay} }
+	sized := func(name string, size int64) Entry {
+		return Entry{Name: name, Mode: mode0644, Size: size, ModTime: leapDay}
+	}
 	for _, test := range []struct {
 		name    string
 		entries []Entry
@@ -54,7 +56,7 @@ func TestBoundaries(t *testing.T) {
 		{"offset ffffffff", []Entry{sized("a", 0xffffffff-fixedLen), sized("b", 9)}, "end true, a 10 local 0 central 0, b 45 local 0 central 8"},
 		{"offset 100000000", []Entry{sized("a", 0x100000000-fixedLen), sized("b", 9)}, "end true, a 10 local 0 central 0, b 45 local 0 central 8"},
 		{
-			"directory past 4 GiB", []Entry{sized("a", 0x100000000), {"b/", mode0755, 0, leapDay}, {"c", modeLink, 3, leapDay}, {"d", mode0644, 0, -1}},
+			"directory past 4 GiB", []Entry{sized("a", 0x100000000), {Name: "b/", Mode: mode0755, Size: 0, ModTime: leapDay}, {Name: "c", Mode: modeLink, Size: 3, ModTime: leapDay}, {Name: "d", Mode: mode0644, Size: 0, ModTime: -1}},
 			"end true, a 45 local 16 central 16, b/ 45 local 0 central 8, c 45 local 0 central 8, d 45 local 0 central 8",
 		},
 		{
@@ -105,7 +107,7 @@ func checkSeams(t *testing.T, r *Reader) {
 // ZIP64 headers, byte by byte.
 func TestZIP64Headers(t *testing.T) {
 	t.Parallel()
-	r := newPattern(t, Entry{"a", mode0644, 0xffffffff, leapDay}, Entry{"b", mode0644, 0x123456789a, -1})
+	r := newPattern(t, Entry{Name: "a", Mode: mode0644, Size: 0xffffffff, ModTime: leapDay}, Entry{Name: "b", Mode: mode0644, Size: 0x123456789a, ModTime: -1})
 	for _, test := range []struct {
 		name  string
 		kind  Kind
@@ -165,7 +167,7 @@ func TestCounts(t *testing.T) {
 			t.Parallel()
 			entries := make([]Entry, n)
 			for i := range entries {
-				entries[i] = Entry{fmt.Sprintf("%05d", i), mode0644, int64(i % 3), leapDay}
+				entries[i] = Entry{Name: fmt.Sprintf("%05d", i), Mode: mode0644, Size: int64(i % 3), ModTime: leapDay}
 			}
 			r := newPattern(t, entries...)
 			end, err := parseEnd(r, r.Size())

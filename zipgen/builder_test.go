@@ -11,7 +11,7 @@ import (
 // build adds entries and returns the builder.
 func build(t testing.TB, entries ...Entry) *Builder {
 	t.Helper()
-	b := new(Builder)
+	b := NewBuilder(Options{Comment: "end"})
 	for _, e := range entries {
 		if err := b.Add(e); err != nil {
 			t.Fatal(err)
@@ -23,7 +23,7 @@ func build(t testing.TB, entries ...Entry) *Builder {
 // finish returns all bytes of the headers and the end of a builder's archive.
 func finish(t testing.TB, b *Builder) []byte {
 	t.Helper()
-	a, err := b.Archive(Options{Comment: "end"})
+	a, err := b.Archive()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,9 +40,9 @@ func finish(t testing.TB, b *Builder) []byte {
 func plain(names ...string) []Entry {
 	var entries []Entry
 	for _, name := range names {
-		e := Entry{name, TypeFile | 0o600, 3, leapDay}
+		e := Entry{Name: name, Mode: TypeFile | 0o600, Size: 3, ModTime: leapDay}
 		if strings.HasSuffix(name, "/") {
-			e = Entry{name, TypeDir | 0o700, 0, leapDay}
+			e = Entry{Name: name, Mode: TypeDir | 0o700, Size: 0, ModTime: leapDay}
 		}
 		entries = append(entries, e)
 	}
@@ -59,10 +59,10 @@ func TestAddErrors(t *testing.T) {
 		want   error
 		after  []Entry
 	}{
-		{"no name", nil, Entry{"", TypeFile, 0, 0}, ErrName, plain("a")},
-		{"absolute", plain("a"), Entry{"/b", TypeFile, 0, 0}, ErrName, plain("b")},
-		{"parent", plain("a"), Entry{"b/../c", TypeFile, 0, 0}, ErrName, plain("b")},
-		{"long", plain("a"), Entry{strings.Repeat("b", 65536), TypeFile, 0, 0}, ErrName, plain("b")},
+		{"no name", nil, Entry{Name: "", Mode: TypeFile, Size: 0, ModTime: 0}, ErrName, plain("a")},
+		{"absolute", plain("a"), Entry{Name: "/b", Mode: TypeFile, Size: 0, ModTime: 0}, ErrName, plain("b")},
+		{"parent", plain("a"), Entry{Name: "b/../c", Mode: TypeFile, Size: 0, ModTime: 0}, ErrName, plain("b")},
+		{"long", plain("a"), Entry{Name: strings.Repeat("b", 65536), Mode: TypeFile, Size: 0, ModTime: 0}, ErrName, plain("b")},
 
 		{"order", plain("b"), plain("a")[0], ErrOrder, plain("c")},
 		{"order of bytes", plain("a"), plain("Z")[0], ErrOrder, plain("b")},
@@ -71,10 +71,10 @@ func TestAddErrors(t *testing.T) {
 
 		{"same name", plain("a", "b"), plain("b")[0], ErrDuplicate, plain("c")},
 		{"same directory", plain("d/"), plain("d/")[0], ErrDuplicate, plain("d/a")},
-		{"same name, another type", plain("b"), Entry{"b", modeLink, 1, 0}, ErrDuplicate, plain("c")},
+		{"same name, another type", plain("b"), Entry{Name: "b", Mode: modeLink, Size: 1, ModTime: 0}, ErrDuplicate, plain("c")},
 		{"file and directory", plain("a"), plain("a/")[0], ErrDuplicate, plain("b")},
 		{"file and its child", plain("a"), plain("a/b")[0], ErrDuplicate, plain("b")},
-		{"link and its child", []Entry{{"a", modeLink, 1, 0}}, plain("a/b")[0], ErrDuplicate, plain("b")},
+		{"link and its child", []Entry{{Name: "a", Mode: modeLink, Size: 1, ModTime: 0}}, plain("a/b")[0], ErrDuplicate, plain("b")},
 		{"file and its grandchild", plain("a"), plain("a/b/c")[0], ErrDuplicate, plain("b")},
 		{"file and directory, siblings between", plain("a", "a-b", "a.b/", "a.b/c"), plain("a/")[0], ErrDuplicate, plain("b")},
 		{"file and child, siblings between", plain("a", "a-b", "a.b/", "a.b/c"), plain("a/b")[0], ErrDuplicate, plain("b")},
@@ -82,27 +82,27 @@ func TestAddErrors(t *testing.T) {
 		{"file and child, deeper", plain("x/", "x/a", "x/a-b"), plain("x/a/b")[0], ErrDuplicate, plain("x/b")},
 		{"file and child, no entry above", plain("x/a", "x/a!b"), plain("x/a/b/c")[0], ErrDuplicate, plain("x/b")},
 
-		{"no type", plain("a"), Entry{"b", 0o644, 0, 0}, ErrMode, plain("b")},
-		{"device", plain("a"), Entry{"b", 0o060644, 0, 0}, ErrMode, plain("b")},
-		{"pipe", plain("a"), Entry{"b", 0o010644, 0, 0}, ErrMode, plain("b")},
-		{"socket", plain("a"), Entry{"b", 0o140644, 0, 0}, ErrMode, plain("b")},
-		{"unknown bits", plain("a"), Entry{"b", TypeFile | 1<<16, 0, 0}, ErrMode, plain("b")},
-		{"directory without slash", plain("a"), Entry{"b", TypeDir, 0, 0}, ErrMode, plain("b")},
-		{"file with slash", plain("a"), Entry{"b/", TypeFile, 0, 0}, ErrMode, plain("b/")},
-		{"link with slash", plain("a"), Entry{"b/", modeLink, 1, 0}, ErrMode, plain("b/")},
-		{"no type with slash", plain("a"), Entry{"b/", 0o755, 0, 0}, ErrMode, plain("b/")},
+		{"no type", plain("a"), Entry{Name: "b", Mode: 0o644, Size: 0, ModTime: 0}, ErrMode, plain("b")},
+		{"device", plain("a"), Entry{Name: "b", Mode: 0o060644, Size: 0, ModTime: 0}, ErrMode, plain("b")},
+		{"pipe", plain("a"), Entry{Name: "b", Mode: 0o010644, Size: 0, ModTime: 0}, ErrMode, plain("b")},
+		{"socket", plain("a"), Entry{Name: "b", Mode: 0o140644, Size: 0, ModTime: 0}, ErrMode, plain("b")},
+		{"unknown bits", plain("a"), Entry{Name: "b", Mode: TypeFile | 1<<16, Size: 0, ModTime: 0}, ErrMode, plain("b")},
+		{"directory without slash", plain("a"), Entry{Name: "b", Mode: TypeDir, Size: 0, ModTime: 0}, ErrMode, plain("b")},
+		{"file with slash", plain("a"), Entry{Name: "b/", Mode: TypeFile, Size: 0, ModTime: 0}, ErrMode, plain("b/")},
+		{"link with slash", plain("a"), Entry{Name: "b/", Mode: modeLink, Size: 1, ModTime: 0}, ErrMode, plain("b/")},
+		{"no type with slash", plain("a"), Entry{Name: "b/", Mode: 0o755, Size: 0, ModTime: 0}, ErrMode, plain("b/")},
 
-		{"negative size", plain("a"), Entry{"b", TypeFile, -1, 0}, ErrSize, plain("b")},
-		{"least size", plain("a"), Entry{"b", TypeFile, math.MinInt64, 0}, ErrSize, plain("b")},
-		{"directory with data", plain("a"), Entry{"b/", TypeDir, 1, 0}, ErrSize, plain("b/")},
-		{"greatest size", plain("a"), Entry{"b", TypeFile, math.MaxInt64, 0}, ErrSize, plain("b")},
+		{"negative size", plain("a"), Entry{Name: "b", Mode: TypeFile, Size: -1, ModTime: 0}, ErrSize, plain("b")},
+		{"least size", plain("a"), Entry{Name: "b", Mode: TypeFile, Size: math.MinInt64, ModTime: 0}, ErrSize, plain("b")},
+		{"directory with data", plain("a"), Entry{Name: "b/", Mode: TypeDir, Size: 1, ModTime: 0}, ErrSize, plain("b/")},
+		{"greatest size", plain("a"), Entry{Name: "b", Mode: TypeFile, Size: math.MaxInt64, ModTime: 0}, ErrSize, plain("b")},
 		{
-			"sum of sizes", []Entry{{"a", TypeFile, 1 << 62, 0}},
-			Entry{"b", TypeFile, 1 << 62, 0}, ErrSize, plain("b"),
+			"sum of sizes", []Entry{{Name: "a", Mode: TypeFile, Size: 1 << 62, ModTime: 0}},
+			Entry{Name: "b", Mode: TypeFile, Size: 1 << 62, ModTime: 0}, ErrSize, plain("b"),
 		},
 		{
-			"sum past 2^64", []Entry{{"a", TypeFile, math.MaxInt64 - 1<<21, 0}},
-			Entry{strings.Repeat("b", 65535), TypeFile, math.MaxInt64, 0}, ErrSize, plain("b"),
+			"sum past 2^64", []Entry{{Name: "a", Mode: TypeFile, Size: math.MaxInt64 - 1<<21, ModTime: 0}},
+			Entry{Name: strings.Repeat("b", 65535), Mode: TypeFile, Size: math.MaxInt64, ModTime: 0}, ErrSize, plain("b"),
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -143,7 +143,7 @@ func TestAddNeighbours(t *testing.T) {
 		{"a", "b/a", "c/a/d", "d"},
 	} {
 		b := build(t, plain(names...)...)
-		if a, err := b.Archive(Options{}); err != nil || a.Len() != len(names) {
+		if a, err := b.Archive(); err != nil || a.Len() != len(names) {
 			t.Errorf("%q: got %v, want %d entries", names, err, len(names))
 		}
 	}
@@ -154,15 +154,15 @@ func TestAddNeighbours(t *testing.T) {
 func TestGreatestSize(t *testing.T) {
 	t.Parallel()
 	const most = math.MaxInt64 - 1<<20 - 60 - 76
-	b := new(Builder)
-	if err := b.Add(Entry{"a", mode0644, most + 1, leapDay}); !errors.Is(err, ErrSize) {
+	b := NewBuilder(Options{Comment: strings.Repeat("c", MaxNameLen)})
+	if err := b.Add(Entry{Name: "a", Mode: mode0644, Size: most + 1, ModTime: leapDay}); !errors.Is(err, ErrSize) {
 		t.Errorf("Add of %d bytes: got %v, want %v", int64(most+1), err, ErrSize)
 	}
-	e := Entry{"a", mode0644, most, leapDay}
+	e := Entry{Name: "a", Mode: mode0644, Size: most, ModTime: leapDay}
 	if err := b.Add(e); err != nil {
 		t.Fatalf("Add of %d bytes: %v", int64(most), err)
 	}
-	a, err := b.Archive(Options{Comment: strings.Repeat("c", MaxNameLen)})
+	a, err := b.Archive()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -180,7 +180,7 @@ func TestAddErrorsAtBlockBorder(t *testing.T) {
 	t.Parallel()
 	var entries []Entry
 	for i := range blockLen + 1 {
-		entries = append(entries, Entry{fmt.Sprintf("%09d", i), mode0644, 1, leapDay})
+		entries = append(entries, Entry{Name: fmt.Sprintf("%09d", i), Mode: mode0644, Size: 1, ModTime: leapDay})
 	}
 	for _, n := range []int{blockLen - 1, blockLen, blockLen + 1} {
 		b := build(t, entries[:n]...)

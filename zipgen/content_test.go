@@ -24,20 +24,22 @@ const (
 const leapDay = 1709210096
 
 func regular(name, data string) file {
-	return file{Entry{name, mode0644, int64(len(data)), leapDay}, data}
+	return file{Entry{Name: name, Mode: mode0644, Size: int64(len(data)), ModTime: leapDay}, data}
 }
 
-func directory(name string) file { return file{Entry{name, mode0755, 0, leapDay}, ""} }
+func directory(name string) file {
+	return file{Entry{Name: name, Mode: mode0755, Size: 0, ModTime: leapDay}, ""}
+}
 
 func symlink(name, target string) file {
-	return file{Entry{name, modeLink, int64(len(target)), leapDay}, target}
+	return file{Entry{Name: name, Mode: modeLink, Size: int64(len(target)), ModTime: leapDay}, target}
 }
 
 // kinds is a small archive with one entry of each kind.
 func kinds() []file {
 	return []file{
 		directory("d/"),
-		{Entry{"d/empty", TypeFile | 0o4755, 0, -1}, ""},
+		{Entry{Name: "d/empty", Mode: TypeFile | 0o4755, Size: 0, ModTime: -1}, ""},
 		symlink("d/link", "../été"),
 		directory("void/"),
 		regular("été", "data"),

@@ -33,6 +33,8 @@ type Entry struct {
 	Size int64
 	// ModTime is the modification time in seconds since 1970-01-01 UTC.
 	ModTime int64
+	// UID and GID are the owner's numbers, stored with [Options].Owners alone.
+	UID, GID uint32
 }
 
 // Errors that [Builder.Add] wraps.

@@ -24,10 +24,8 @@ func (c texts) ReadEntryAt(i int, p []byte, off int64) error {
 
 // letter lays out an archive of a directory and two files.
 func letter() (*zipgen.Archive, texts) {
-	var (
-		b zipgen.Builder
-		c texts
-	)
+	b := zipgen.NewBuilder(zipgen.Options{Comment: "a letter"})
+	var c texts
 	for _, f := range []struct {
 		name string
 		mode uint32
@@ -43,7 +41,7 @@ func letter() (*zipgen.Archive, texts) {
 		}
 		c = append(c, f.text)
 	}
-	a, err := b.Archive(zipgen.Options{Comment: "a letter"})
+	a, err := b.Archive()
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -30,28 +30,28 @@ func TestFields(t *testing.T) {
 		madeBy, needed, flags uint16
 		attrs                 uint32
 	}{
-		{"file", Entry{"a", TypeFile | 0o644, 1, 0}, 0x031e, 10, 0, 0o100644 << 16},
-		{"no permissions", Entry{"a", TypeFile, 1, 0}, 0x031e, 10, 0, 0o100000 << 16},
-		{"set-user-ID", Entry{"a", TypeFile | 0o4755, 1, 0}, 0x031e, 10, 0, 0o104755 << 16},
-		{"set-group-ID", Entry{"a", TypeFile | 0o2755, 1, 0}, 0x031e, 10, 0, 0o102755 << 16},
-		{"all permissions", Entry{"a", TypeFile | 0o7777, 1, 0}, 0x031e, 10, 0, 0o107777 << 16},
-		{"empty file", Entry{"a", TypeFile | 0o600, 0, 0}, 0x031e, 10, 0, 0o100600 << 16},
-		{"ZIP64 file", Entry{"a", TypeFile | 0o644, big, 0}, 0x032d, 45, 0, 0o100644 << 16},
-		{"directory", Entry{"a/", TypeDir | 0o755, 0, 0}, 0x031e, 20, 0, 0o040755<<16 | 0x10},
-		{"sticky directory", Entry{"a/", TypeDir | 0o1777, 0, 0}, 0x031e, 20, 0, 0o041777<<16 | 0x10},
-		{"link", Entry{"a", TypeSymlink | 0o777, 1, 0}, 0x031e, 10, 0, 0xa1ff0000},
-		{"link with other permissions", Entry{"a", TypeSymlink | 0o4640, 1, 0}, 0x031e, 10, 0, 0xa1ff0000},
-		{"ASCII", Entry{"!~\x7f\\\x01 ", TypeFile, 1, 0}, 0x031e, 10, 0, 0o100000 << 16},
-		{"UTF-8", Entry{"é", TypeFile, 1, 0}, 0x031e, 10, 0x800, 0o100000 << 16},
-		{"UTF-8, four bytes", Entry{"a/b/😀", TypeFile, 1, 0}, 0x031e, 10, 0x800, 0o100000 << 16},
-		{"UTF-8, replacement character", Entry{"\ufffd", TypeFile, 1, 0}, 0x031e, 10, 0x800, 0o100000 << 16},
-		{"UTF-8 directory", Entry{"é/", TypeDir, 0, 0}, 0x031e, 20, 0x800, 0o040000<<16 | 0x10},
-		{"UTF-8 ZIP64", Entry{"é", TypeFile, big, 0}, 0x032d, 45, 0x800, 0o100000 << 16},
-		{"Latin-1", Entry{"\xe9", TypeFile, 1, 0}, 0x031e, 10, 0, 0o100000 << 16},
-		{"UTF-8, then not", Entry{"é\xe9", TypeFile, 1, 0}, 0x031e, 10, 0, 0o100000 << 16},
-		{"cut UTF-8", Entry{"a\xc3", TypeFile, 1, 0}, 0x031e, 10, 0, 0o100000 << 16},
-		{"surrogate", Entry{"\xed\xa0\x80", TypeFile, 1, 0}, 0x031e, 10, 0, 0o100000 << 16},
-		{"overlong", Entry{"\xc0\xaf", TypeFile, 1, 0}, 0x031e, 10, 0, 0o100000 << 16},
+		{"file", Entry{Name: "a", Mode: TypeFile | 0o644, Size: 1, ModTime: 0}, 0x031e, 10, 0, 0o100644 << 16},
+		{"no permissions", Entry{Name: "a", Mode: TypeFile, Size: 1, ModTime: 0}, 0x031e, 10, 0, 0o100000 << 16},
+		{"set-user-ID", Entry{Name: "a", Mode: TypeFile | 0o4755, Size: 1, ModTime: 0}, 0x031e, 10, 0, 0o104755 << 16},
+		{"set-group-ID", Entry{Name: "a", Mode: TypeFile | 0o2755, Size: 1, ModTime: 0}, 0x031e, 10, 0, 0o102755 << 16},
+		{"all permissions", Entry{Name: "a", Mode: TypeFile | 0o7777, Size: 1, ModTime: 0}, 0x031e, 10, 0, 0o107777 << 16},
+		{"empty file", Entry{Name: "a", Mode: TypeFile | 0o600, Size: 0, ModTime: 0}, 0x031e, 10, 0, 0o100600 << 16},
+		{"ZIP64 file", Entry{Name: "a", Mode: TypeFile | 0o644, Size: big, ModTime: 0}, 0x032d, 45, 0, 0o100644 << 16},
+		{"directory", Entry{Name: "a/", Mode: TypeDir | 0o755, Size: 0, ModTime: 0}, 0x031e, 20, 0, 0o040755<<16 | 0x10},
+		{"sticky directory", Entry{Name: "a/", Mode: TypeDir | 0o1777, Size: 0, ModTime: 0}, 0x031e, 20, 0, 0o041777<<16 | 0x10},
+		{"link", Entry{Name: "a", Mode: TypeSymlink | 0o777, Size: 1, ModTime: 0}, 0x031e, 10, 0, 0xa1ff0000},
+		{"link with other permissions", Entry{Name: "a", Mode: TypeSymlink | 0o4640, Size: 1, ModTime: 0}, 0x031e, 10, 0, 0xa1ff0000},
+		{"ASCII", Entry{Name: "!~\x7f\\\x01 ", Mode: TypeFile, Size: 1, ModTime: 0}, 0x031e, 10, 0, 0o100000 << 16},
+		{"UTF-8", Entry{Name: "é", Mode: TypeFile, Size: 1, ModTime: 0}, 0x031e, 10, 0x800, 0o100000 << 16},
+		{"UTF-8, four bytes", Entry{Name: "a/b/😀", Mode: TypeFile, Size: 1, ModTime: 0}, 0x031e, 10, 0x800, 0o100000 << 16},
+		{"UTF-8, replacement character", Entry{Name: "\ufffd", Mode: TypeFile, Size: 1, ModTime: 0}, 0x031e, 10, 0x800, 0o100000 << 16},
+		{"UTF-8 directory", Entry{Name: "é/", Mode: TypeDir, Size: 0, ModTime: 0}, 0x031e, 20, 0x800, 0o040000<<16 | 0x10},
+		{"UTF-8 ZIP64", Entry{Name: "é", Mode: TypeFile, Size: big, ModTime: 0}, 0x032d, 45, 0x800, 0o100000 << 16},
+		{"Latin-1", Entry{Name: "\xe9", Mode: TypeFile, Size: 1, ModTime: 0}, 0x031e, 10, 0, 0o100000 << 16},
+		{"UTF-8, then not", Entry{Name: "é\xe9", Mode: TypeFile, Size: 1, ModTime: 0}, 0x031e, 10, 0, 0o100000 << 16},
+		{"cut UTF-8", Entry{Name: "a\xc3", Mode: TypeFile, Size: 1, ModTime: 0}, 0x031e, 10, 0, 0o100000 << 16},
+		{"surrogate", Entry{Name: "\xed\xa0\x80", Mode: TypeFile, Size: 1, ModTime: 0}, 0x031e, 10, 0, 0o100000 << 16},
+		{"overlong", Entry{Name: "\xc0\xaf", Mode: TypeFile, Size: 1, ModTime: 0}, 0x031e, 10, 0, 0o100000 << 16},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -106,7 +106,7 @@ func TestTimes(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			// parse holds local and central header to the same fields.
-			e := Entry{"a", mode0644, 1, test.unix}
+			e := Entry{Name: "a", Mode: mode0644, Size: 1, ModTime: test.unix}
 			p := parseOne(t, e)
 			if p.clock != test.clock || p.date != test.date {
 				t.Errorf("DOS: got %#04x %#04x, want %#04x %#04x", p.clock, p.date, test.clock, test.date)
@@ -130,7 +130,7 @@ func TestNameLengths(t *testing.T) {
 			directory(strings.Repeat("d", n-1) + "/"),
 			regular(strings.Repeat("f", n), "data"),
 			symlink(strings.Repeat("l", n), "target"),
-			{Entry{strings.Repeat("o", n), mode0644, 0, -1}, ""},
+			{Entry{Name: strings.Repeat("o", n), Mode: mode0644, Size: 0, ModTime: -1}, ""},
 		}
 		if n == 1 {
 			files = files[1:] // "/" is no name

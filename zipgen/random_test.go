@@ -28,7 +28,7 @@ func randomFiles(rnd *rand.Rand, n int) []file {
 			continue
 		}
 		taken[name] = true
-		f := file{Entry: Entry{name, TypeFile, 0, randomTime(rnd)}}
+		f := file{Entry: Entry{Name: name, Mode: TypeFile, Size: 0, ModTime: randomTime(rnd)}}
 		switch rnd.IntN(10) {
 		case 0, 1, 2:
 			dirs = append(dirs, name+"/")

@@ -78,7 +78,7 @@ func (r *Reader) readExtent(x Extent, p []byte, off int64) error {
 			crc, err = r.content.CRC32(x.Entry)
 		}
 		if err == nil {
-			rec.render(p, off, x.Kind, name, crc)
+			rec.render(p, off, x.Kind, name, crc, r.blocks[x.Entry/blockLen].owner(x.Entry%blockLen))
 		}
 	}
 	if err != nil {
@@ -92,22 +92,22 @@ func (r *Reader) readExtent(x Extent, p []byte, off int64) error {
 // functions that render them.
 func (r *record) lens(nameLen int) (local, central int) {
 	var buf [maxExtraLen]byte
-	local = localHeaderLen + nameLen + len(r.appendLocalExtra(buf[:0]))
-	central = centralHeaderLen + nameLen + len(r.appendCentralExtra(buf[:0]))
+	local = localHeaderLen + nameLen + len(r.appendLocalExtra(buf[:0], owner{}))
+	central = centralHeaderLen + nameLen + len(r.appendCentralExtra(buf[:0], owner{}))
 	return local, central
 }
 
 // render puts the bytes from off on of a header into p, with name and extra
 // field, on the stack alone.
-func (r *record) render(p []byte, off int64, k Kind, name []byte, crc uint32) {
+func (r *record) render(p []byte, off int64, k Kind, name []byte, crc uint32, o owner) {
 	var fixedBuf [centralHeaderLen]byte
 	var extraBuf [maxExtraLen]byte
 	var fixed, extra []byte
 	if k == LocalHeader {
-		extra = r.appendLocalExtra(extraBuf[:0])
+		extra = r.appendLocalExtra(extraBuf[:0], o)
 		fixed = r.appendLocalHeader(fixedBuf[:0], name, crc, len(extra))
 	} else {
-		extra = r.appendCentralExtra(extraBuf[:0])
+		extra = r.appendCentralExtra(extraBuf[:0], o)
 		fixed = r.appendCentralHeader(fixedBuf[:0], name, crc, len(extra))
 	}
 	skip := int(off)

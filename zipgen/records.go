@@ -15,10 +15,7 @@ const (
 	centralHeaderLen              = 46         // + file name + extra field
 	zip64EndLen                   = 56
 	zip64LocatorLen               = 20
-	endLen                        = 22     // + comment
-	zip64ExtraID                  = 0x0001 // 4.5.3
-	extendedTimestampID           = 0x5455
-	maxExtraLen                   = 4 + 24 + 9 // ZIP64 with three fields, extended timestamp
+	endLen                        = 22 // + comment
 	uint16max                     = 1<<16 - 1
 	uint32max                     = 1<<32 - 1
 	flagUTF8                      = 1 << 11 // 4.4.4
@@ -40,8 +37,14 @@ type record struct {
 	size    uint64
 	modTime int64
 	name    uint32
-	mode    uint32
+	mode    uint32 // with hasOwner and hasNTFSTime
 }
+
+// Bits of record.mode above an st_mode's 16: extra fields that the entry has.
+const (
+	hasOwner    = 1 << 16
+	hasNTFSTime = 1 << 17
+)
 
 func (r *record) isDir() bool { return r.mode&TypeMask == TypeDir }
 
@@ -79,43 +82,12 @@ func (r *record) externalAttributes() uint32 {
 	case TypeSymlink:
 		return externalSymlink
 	case TypeDir:
-		return r.mode<<16 | externalDirectory
+		return r.mode<<16 | externalDirectory // what is above an st_mode is shifted out
 	}
 	return r.mode << 16
 }
 
 func saturate32(v uint64) uint32 { return uint32(min(v, uint32max)) }
-
-// appendLocalExtra appends the extra field of the local header. ZIP64 comes
-// first, with both sizes or not at all (4.5.3).
-func (r *record) appendLocalExtra(b []byte) []byte {
-	if r.size >= uint32max {
-		b = binary.LittleEndian.AppendUint16(b, zip64ExtraID)
-		b = binary.LittleEndian.AppendUint16(b, 16)
-		b = binary.LittleEndian.AppendUint64(b, r.size) // uncompressed
-		b = binary.LittleEndian.AppendUint64(b, r.size) // compressed
-	}
-	return appendExtendedTimestamp(b, r.modTime)
-}
-
-// appendCentralExtra appends the extra field of the central header. ZIP64 holds
-// exactly the fields whose 32-bit slot is saturated, in this order (4.5.3).
-func (r *record) appendCentralExtra(b []byte) []byte {
-	if r.needsZIP64() {
-		b = binary.LittleEndian.AppendUint16(b, zip64ExtraID)
-		at := len(b)
-		b = binary.LittleEndian.AppendUint16(b, 0)
-		if r.size >= uint32max {
-			b = binary.LittleEndian.AppendUint64(b, r.size) // uncompressed
-			b = binary.LittleEndian.AppendUint64(b, r.size) // compressed
-		}
-		if r.offset >= uint32max {
-			b = binary.LittleEndian.AppendUint64(b, r.offset)
-		}
-		binary.LittleEndian.PutUint16(b[at:], uint16(len(b)-at-2))
-	}
-	return appendExtendedTimestamp(b, r.modTime)
-}
 
 // appendLocalHeader appends the fixed part of the local file header (4.3.7).
 // File name and extra field follow it.

@@ -1,7 +1,6 @@
 package zipgen
 
 import (
-	"encoding/binary"
 	"math"
 	"time"
 )
@@ -22,22 +21,18 @@ func dosTime(unix int64) (clock, date uint16) {
 	return clock, date
 }
 
-// appendExtendedTimestamp appends the extended timestamp extra field
-// (Info-ZIP's 0x5455; registered in 4.6.1) if the time fits its signed 32 bits.
-// Times before 1970 are left out: readers disagree about the sign.
-// It is the same in both headers, with the modification time alone.
-//
-//	offset  size  field
-//	     0     2  header ID             0x5455
-//	     2     2  data size             5
-//	     4     1  flags                 1: modification time
-//	     5     4  modification time     seconds since 1970-01-01 UTC
-func appendExtendedTimestamp(b []byte, unix int64) []byte {
-	if unix < 0 || unix > math.MaxInt32 {
-		return b
-	}
-	b = binary.LittleEndian.AppendUint16(b, extendedTimestampID)
-	b = binary.LittleEndian.AppendUint16(b, 5)
-	b = append(b, 1)
-	return binary.LittleEndian.AppendUint32(b, uint32(unix))
+// fitsExtendedTimestamp tells whether an extended timestamp can tell a time: its
+// 32 bits are signed, and readers disagree about the sign, so not before 1970.
+func fitsExtendedTimestamp(unix int64) bool { return 0 <= unix && unix <= math.MaxInt32 }
+
+// NTFS counts ticks of 100 ns since 1601-01-01 UTC, in 63 bits.
+const (
+	ntfsEpoch      = -11644473600 // in seconds since 1970
+	ticksPerSecond = 10_000_000
+)
+
+func fitsNTFSTime(unix int64) bool {
+	return ntfsEpoch <= unix && unix <= math.MaxInt64/ticksPerSecond+ntfsEpoch
 }
+
+func ntfsTime(unix int64) uint64 { return uint64(unix-ntfsEpoch) * ticksPerSecond }

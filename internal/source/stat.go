@@ -27,6 +27,8 @@ type Stat struct {
 	Identity
 	Mode  uint32 // st_mode
 	Nlink uint32 // hard links
+	UID   uint32
+	GID   uint32
 	Dev   uint64
 }
 
@@ -62,6 +64,8 @@ func statAt(dirfd int, name string, flags int) (Stat, error) {
 		Identity: Identity{Size: int64(stx.Size), Mtime: nanos(stx.Mtime), Ctime: nanos(stx.Ctime), Ino: stx.Ino},
 		Mode:     uint32(stx.Mode),
 		Nlink:    stx.Nlink,
+		UID:      stx.Uid,
+		GID:      stx.Gid,
 		Dev:      unix.Mkdev(stx.Dev_major, stx.Dev_minor),
 	}
 	if stx.Mask&unix.STATX_BTIME != 0 {

@@ -1,0 +1,119 @@
+package zipgen
+
+import "encoding/binary"
+
+// Header IDs of extra fields (4.5.2, 4.6.1).
+const (
+	zip64ExtraID        = 0x0001 // 4.5.3
+	ntfsID              = 0x000a // 4.5.5
+	extendedTimestampID = 0x5455
+	ownerID             = 0x7875
+)
+
+// maxExtraLen holds ZIP64 with three values, NTFS times, an extended timestamp
+// and an owner.
+const maxExtraLen = 4 + 24 + 4 + 32 + 4 + 5 + 4 + 11
+
+// appendLocalExtra appends the extra field of the local header. ZIP64 comes
+// first, with both sizes or not at all (4.5.3).
+func (r *record) appendLocalExtra(b []byte, o owner) []byte {
+	if r.size >= uint32max {
+		b = appendField(b, zip64ExtraID, 16)
+		b = binary.LittleEndian.AppendUint64(b, r.size) // uncompressed
+		b = binary.LittleEndian.AppendUint64(b, r.size) // compressed
+	}
+	return r.appendCommonExtra(b, o)
+}
+
+// appendCentralExtra appends the extra field of the central header. ZIP64 holds
+// exactly the fields whose 32-bit slot is saturated, in this order (4.5.3).
+func (r *record) appendCentralExtra(b []byte, o owner) []byte {
+	if r.needsZIP64() {
+		at := len(b)
+		b = appendField(b, zip64ExtraID, 0)
+		if r.size >= uint32max {
+			b = binary.LittleEndian.AppendUint64(b, r.size) // uncompressed
+			b = binary.LittleEndian.AppendUint64(b, r.size) // compressed
+		}
+		if r.offset >= uint32max {
+			b = binary.LittleEndian.AppendUint64(b, r.offset)
+		}
+		binary.LittleEndian.PutUint16(b[at+2:], uint16(len(b)-at-4))
+	}
+	return r.appendCommonExtra(b, o)
+}
+
+// appendCommonExtra appends the fields that are the same in both headers, by
+// ascending ID.
+func (r *record) appendCommonExtra(b []byte, o owner) []byte {
+	if r.mode&hasNTFSTime != 0 {
+		b = appendNTFSTimes(b, r.modTime)
+	}
+	if fitsExtendedTimestamp(r.modTime) {
+		b = appendExtendedTimestamp(b, r.modTime)
+	}
+	if r.mode&hasOwner != 0 {
+		b = appendOwner(b, o)
+	}
+	return b
+}
+
+// appendField appends the start of a field whose data takes size bytes.
+func appendField(b []byte, id, size uint16) []byte {
+	b = binary.LittleEndian.AppendUint16(b, id)
+	return binary.LittleEndian.AppendUint16(b, size)
+}
+
+// appendNTFSTimes appends a file's three NTFS times (4.5.5), all of them the
+// modification time: readers take a zero for 1601.
+//
+//	offset  size  field
+//	     0     2  header ID             0x000a
+//	     2     2  data size             32
+//	     4     4  reserved              0
+//	     8     2  attribute tag         1: times
+//	    10     2  attribute size        24
+//	    12     8  modification time     100 ns since 1601-01-01 UTC
+//	    20     8  access time           the same
+//	    28     8  creation time         the same
+func appendNTFSTimes(b []byte, unix int64) []byte {
+	b = appendField(b, ntfsID, 32)
+	b = binary.LittleEndian.AppendUint32(b, 0)
+	b = appendField(b, 1, 24)
+	for range 3 {
+		b = binary.LittleEndian.AppendUint64(b, ntfsTime(unix))
+	}
+	return b
+}
+
+// appendExtendedTimestamp appends Info-ZIP's extended timestamp, with the
+// modification time alone. By its definition the central header's says no more.
+//
+//	offset  size  field
+//	     0     2  header ID             0x5455
+//	     2     2  data size             5
+//	     4     1  flags                 1: modification time
+//	     5     4  modification time     seconds since 1970-01-01 UTC
+func appendExtendedTimestamp(b []byte, unix int64) []byte {
+	b = appendField(b, extendedTimestampID, 5)
+	b = append(b, 1)
+	return binary.LittleEndian.AppendUint32(b, uint32(unix))
+}
+
+// appendOwner appends Info-ZIP's new Unix extra field.
+//
+//	offset  size  field
+//	     0     2  header ID       0x7875
+//	     2     2  data size       11
+//	     4     1  version         1
+//	     5     1  size of UID     4
+//	     6     4  UID
+//	    10     1  size of GID     4
+//	    11     4  GID
+func appendOwner(b []byte, o owner) []byte {
+	b = appendField(b, ownerID, 11)
+	b = append(b, 1, 4)
+	b = binary.LittleEndian.AppendUint32(b, o.uid)
+	b = append(b, 4)
+	return binary.LittleEndian.AppendUint32(b, o.gid)
+}
