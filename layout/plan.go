@@ -82,6 +82,10 @@ func (p *Plan) rel(mapping int, name string) string {
 
 func (p *Plan) record(i int) *record { return &p.blocks[i/blockLen][i%blockLen] }
 
+// NTFSTimes tells whether times that an extended timestamp can't tell are stored
+// as NTFS times.
+func (p *Plan) NTFSTimes() bool { return p.archive.NTFSTimes }
+
 // IsFile tells whether entry i's data is that of a source file.
 func (p *Plan) IsFile(i int) bool { return p.record(i).isFile }
 

@@ -2,6 +2,7 @@ package zipgen
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
 	"iter"
 	"math"
@@ -185,6 +186,19 @@ func (a *Archive) Len() int { return a.count }
 func (a *Archive) Size() int64 {
 	return int64(a.directoryAt+a.directoryLen) + int64(len(a.end))
 }
+
+// Comment returns the archive comment.
+func (a *Archive) Comment() string {
+	fixed := endLen
+	if a.ZIP64() {
+		fixed += zip64EndLen + zip64LocatorLen
+	}
+	return string(a.end[fixed:])
+}
+
+// ZIP64 tells whether the archive has ZIP64 records: end records always, and
+// fields where an entry needs one.
+func (a *Archive) ZIP64() bool { return binary.LittleEndian.Uint32(a.end) == zip64EndSignature }
 
 // Directory returns where the central directory starts and its length in bytes.
 func (a *Archive) Directory() (offset, length int64) {

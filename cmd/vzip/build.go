@@ -105,7 +105,7 @@ func (a *app) build(ctx context.Context, l *layout.Layout, b building) (*generat
 	g, err := generation.Build(ctx, l, b.only, generation.Options{
 		HashOptions:  generation.HashOptions{Workers: a.jobs, Cache: cache, Start: p.start, Progress: p.add},
 		MustRemember: b.mustRemember,
-		Warn:         func(s string) { a.log.Warn(s) },
+		Warn:         a.warn,
 		Report:       b.report,
 	})
 	p.stop(err == nil)

@@ -6,21 +6,33 @@ import (
 	"github.com/spf13/cobra"
 
 	"vzip/internal/oneline"
+	"vzip/internal/portable"
 	"vzip/layout"
 )
 
 func (a *app) checkCommand() *cobra.Command {
-	return &cobra.Command{
+	strict := false
+	c := &cobra.Command{
 		Use:               "check LAYOUT",
 		Short:             "Check a layout and its sources without reading file data",
 		Args:              exactArgs("LAYOUT"),
 		ValidArgsFunction: completeLayout(nil),
 		RunE: func(_ *cobra.Command, args []string) error {
-			plans, err := a.scan(args[0], "")
+			warnings := 0
+			warn := func(s string) {
+				warnings++
+				a.warn(s)
+			}
+			plans, err := a.scan(args[0], "", warn)
 			if err != nil {
 				return err
 			}
 			for _, p := range plans {
+				if strict {
+					for _, found := range portable.Check(p) {
+						warn(fmt.Sprintf("archive %s: %s", p.Name, found))
+					}
+				}
 				links := ""
 				if p.SkippedLinks > 0 {
 					links = fmt.Sprintf(", %d symbolic links left out", p.SkippedLinks)
@@ -29,13 +41,18 @@ func (a *app) checkCommand() *cobra.Command {
 					return err
 				}
 			}
+			if strict && warnings > 0 {
+				return fmt.Errorf("warnings: %d; with --strict each of them is a failure", warnings)
+			}
 			return nil
 		},
 	}
+	c.Flags().BoolVar(&strict, "strict", false, "warn also of what would bother other systems' users, and fail on warnings")
+	return c
 }
 
 // scan loads a layout and scans its sources, for one archive if only is set.
-func (a *app) scan(file, only string) ([]*layout.Plan, error) {
+func (a *app) scan(file, only string, warn func(string)) ([]*layout.Plan, error) {
 	ctx, stop := untilSignal()
 	defer stop()
 	l, err := a.load(file)
@@ -47,7 +64,7 @@ func (a *app) scan(file, only string) ([]*layout.Plan, error) {
 			return nil, err
 		}
 	}
-	plans, err := l.Scan(ctx, only, func(s string) { a.log.Warn(s) })
+	plans, err := l.Scan(ctx, only, warn)
 	if err != nil {
 		return nil, interrupted(err)
 	}

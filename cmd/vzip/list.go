@@ -36,7 +36,7 @@ func (a *app) listCommand() *cobra.Command {
 			if len(args) == 2 {
 				only = args[1]
 			}
-			plans, err := a.scan(args[0], only)
+			plans, err := a.scan(args[0], only, a.warn)
 			if err != nil {
 				return err
 			}
@@ -81,7 +81,7 @@ func (a *app) recall(g *generation.Generation) {
 	}
 	g.Recall(generation.Options{
 		HashOptions: generation.HashOptions{Cache: c},
-		Warn:        func(s string) { a.log.Warn(s) },
+		Warn:        a.warn,
 	})
 }
 

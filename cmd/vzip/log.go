@@ -34,6 +34,9 @@ func (h *swapHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
 
 func (h *swapHandler) WithGroup(name string) slog.Handler { return (*h.now.Load()).WithGroup(name) }
 
+// warn tells the user what stops nothing.
+func (a *app) warn(s string) { a.log.Warn(s) }
+
 func newHandler(format string, w io.Writer, level slog.Level) (slog.Handler, error) {
 	switch format {
 	case "text":

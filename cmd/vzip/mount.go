@@ -138,7 +138,7 @@ func (a *app) serve(ctx context.Context, l *layout.Layout, dir string, o vfs.Opt
 			o.Source = l.File
 		}
 	}
-	o.Warn = func(s string) { a.log.Warn(s) }
+	o.Warn = a.warn
 	o.Debug = func(s string) { a.log.Debug(s) }
 	m, err := vfs.Mount(dir, files, o)
 	if err != nil {
