@@ -3,6 +3,8 @@ package zipgen
 import (
 	"fmt"
 	"testing"
+
+	"vzip/internal/strictzip"
 )
 
 // Archives at both sides of each limit. Their data is a pattern: nothing of
@@ -21,13 +23,13 @@ func newPattern(t testing.TB, entries ...Entry) *Reader {
 // data lengths of the entries' fields.
 func zip64Of(t *testing.T, r *Reader) string {
 	t.Helper()
-	entries, end, err := parse(r, r.Size())
+	got, err := strictzip.Parse(r, r.Size())
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := fmt.Sprintf("end %v", end.zip64)
-	for _, p := range entries {
-		s += fmt.Sprintf(", %s %d local %d central %d", p.name, p.needed, p.localZIP64, p.centralZIP64)
+	s := fmt.Sprintf("end %v", got.ZIP64)
+	for _, p := range got.Entries {
+		s += fmt.Sprintf(", %s %d local %d central %d", p.Name, p.Needed, p.LocalZIP64, p.CentralZIP64)
 	}
 	return s
 }
@@ -170,11 +172,11 @@ func TestCounts(t *testing.T) {
 				entries[i] = Entry{Name: fmt.Sprintf("%05d", i), Mode: mode0644, Size: int64(i % 3), ModTime: leapDay}
 			}
 			r := newPattern(t, entries...)
-			end, err := parseEnd(r, r.Size())
+			parsed, err := strictzip.Parse(source(t, r), r.Size())
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got, want := end.zip64, n >= 65535; got != want {
+			if got, want := parsed.ZIP64, n >= 65535; got != want {
 				t.Errorf("ZIP64 end records: got %v, want %v", got, want)
 			}
 			check(t, r, entries, patternCRC, "")

@@ -3,16 +3,17 @@ package zipgen
 import (
 	"archive/zip"
 	"bytes"
-	"encoding/binary"
 	"io"
 	"io/fs"
 	"strings"
 	"testing"
 	"time"
 	"unicode/utf8"
+
+	"vzip/internal/strictzip"
 )
 
-// check reads an archive in two ways, with parse and with archive/zip, and
+// check reads an archive in two ways, with strictzip and with archive/zip, and
 // compares what both find with the entries, which come in the archive's order.
 func check(t testing.TB, r *Reader, want []Entry, crc func(i int) uint32, comment string) {
 	t.Helper()
@@ -35,28 +36,29 @@ func source(t testing.TB, r *Reader) io.ReaderAt {
 
 func checkParsed(t testing.TB, r *Reader, src io.ReaderAt, want []Entry, crc func(i int) uint32, comment string) {
 	t.Helper()
-	got, end, err := parse(src, r.Size())
+	got, err := strictzip.Parse(src, r.Size())
 	if err != nil {
 		t.Fatal(err)
 	}
 	directoryAt, directory := r.Directory()
-	if end.count != len(want) || end.comment != comment || end.directoryAt != directoryAt || end.directory != directory {
-		t.Errorf("end: got %+v, want %d entries, %d bytes of directory at %d, comment %q", end, len(want), directory, directoryAt, comment)
+	if len(got.Entries) != len(want) || got.Comment != comment || got.DirectoryAt != directoryAt || got.DirectoryLen != directory {
+		t.Fatalf("got %d entries, %d bytes of directory at %d, comment %q; want %d, %d at %d, %q",
+			len(got.Entries), got.DirectoryLen, got.DirectoryAt, got.Comment, len(want), directory, directoryAt, comment)
 	}
-	for i, p := range got {
+	for i, p := range got.Entries {
 		e := want[i]
-		if r.Entry(i) != e || p.name != e.Name || p.size != e.Size || r.EntrySize(i) != e.Size {
-			t.Fatalf("entry %d: got %q with %d bytes, want %q with %d", i, p.name, p.size, e.Name, e.Size)
+		if r.Entry(i) != e || p.Name != e.Name || p.Size != e.Size || r.EntrySize(i) != e.Size {
+			t.Fatalf("entry %d: got %q with %d bytes, want %q with %d", i, p.Name, p.Size, e.Name, e.Size)
 		}
-		if h, d := r.HeaderOffset(i), r.DataOffset(i); p.headerAt != h || p.dataAt != d {
-			t.Errorf("%q: header at %d, data at %d; the layout says %d, %d", p.name, p.headerAt, p.dataAt, h, d)
+		if h, d := r.HeaderOffset(i), r.DataOffset(i); p.HeaderAt != h || p.DataAt != d {
+			t.Errorf("%q: header at %d, data at %d; the layout says %d, %d", p.Name, p.HeaderAt, p.DataAt, h, d)
 		}
 		checkFields(t, p, e, crc, i)
 	}
 }
 
 // checkFields compares what both headers tell with the entry.
-func checkFields(t testing.TB, p parsed, e Entry, crc func(i int) uint32, i int) {
+func checkFields(t testing.TB, p strictzip.Entry, e Entry, crc func(i int) uint32, i int) {
 	t.Helper()
 	type fields struct {
 		madeBy, needed, flags uint16
@@ -66,7 +68,7 @@ func checkFields(t testing.TB, p parsed, e Entry, crc func(i int) uint32, i int)
 	}
 	want := fields{madeBy: 0x031e, needed: 10, attrs: e.Mode << 16, dosTime: dosRange(e.ModTime), hasModTime: e.ModTime>>31 == 0}
 	switch {
-	case p.centralZIP64 > 0:
+	case p.CentralZIP64 > 0:
 		want.madeBy, want.needed = 0x032d, 45
 	case strings.HasSuffix(e.Name, "/"):
 		want.needed = 20
@@ -83,13 +85,16 @@ func checkFields(t testing.TB, p parsed, e Entry, crc func(i int) uint32, i int)
 	if e.Size > 0 {
 		want.crc = crc(i)
 	}
-	date, clock := int(p.date), int(p.clock)
+	date, clock := int(p.Date), int(p.Clock)
 	dos := time.Date(1980+date>>9, time.Month(date>>5&15), date&31, clock>>11, clock>>5&63, clock&31*2, 0, time.UTC)
-	if got := (fields{p.madeBy, p.needed, p.flags, p.crc, p.attrs, dos.Unix(), p.modTime != nil}); got != want {
-		t.Errorf("%q: got %+v, want %+v", p.name, got, want)
+	if got := (fields{p.MadeBy, p.Needed, p.Flags, p.CRC32, p.ExternalAttributes, dos.Unix(), p.ModTime != nil}); got != want {
+		t.Errorf("%q: got %+v, want %+v", p.Name, got, want)
 	}
-	if p.modTime != nil && int64(binary.LittleEndian.Uint32(p.modTime)) != e.ModTime {
-		t.Errorf("%q: extended timestamp % x, modification time %#x", p.name, p.modTime, e.ModTime)
+	if unix, ok := p.ModifiedUnix(); ok && unix != e.ModTime {
+		t.Errorf("%q: extra fields say %d, modification time %d", p.Name, unix, e.ModTime)
+	}
+	if o := p.Owner; o != nil && (o.UID != e.UID || o.GID != e.GID) {
+		t.Errorf("%q: got owner %+v, want %d, %d", p.Name, *o, e.UID, e.GID)
 	}
 }
 

@@ -4,31 +4,33 @@ import (
 	"math"
 	"slices"
 	"testing"
+
+	"vzip/internal/strictzip"
 )
 
 // extentsOf makes the list of extents from what an archive's bytes tell.
 func extentsOf(t testing.TB, r *Reader) []Extent {
 	t.Helper()
-	entries, end, err := parse(source(t, r), r.Size())
+	got, err := strictzip.Parse(source(t, r), r.Size())
 	if err != nil {
 		t.Fatal(err)
 	}
 	var want []Extent
-	for i, p := range entries {
-		want = append(want, Extent{LocalHeader, i, p.headerAt, p.dataAt - p.headerAt})
-		if p.size > 0 {
-			want = append(want, Extent{Data, i, p.dataAt, p.size})
+	for i, p := range got.Entries {
+		want = append(want, Extent{LocalHeader, i, p.HeaderAt, p.DataAt - p.HeaderAt})
+		if p.Size > 0 {
+			want = append(want, Extent{Data, i, p.DataAt, p.Size})
 		}
 	}
-	endAt := end.directoryAt + end.directory
-	for i, p := range entries {
+	endAt := got.DirectoryAt + got.DirectoryLen
+	for i, p := range got.Entries {
 		next := endAt
-		if i+1 < len(entries) {
-			next = entries[i+1].centralAt
+		if i+1 < len(got.Entries) {
+			next = got.Entries[i+1].CentralAt
 		}
-		want = append(want, Extent{CentralHeader, i, p.centralAt, next - p.centralAt})
+		want = append(want, Extent{CentralHeader, i, p.CentralAt, next - p.CentralAt})
 	}
-	return append(want, Extent{End, len(entries), endAt, r.Size() - endAt})
+	return append(want, Extent{End, len(got.Entries), endAt, r.Size() - endAt})
 }
 
 // checkExtents holds Extents and Extent against that list, and returns it.

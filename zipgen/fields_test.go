@@ -1,24 +1,27 @@
 package zipgen
 
 import (
+	"encoding/binary"
 	"encoding/hex"
 	"math"
 	"strings"
 	"testing"
+
+	"vzip/internal/strictzip"
 )
 
 // parseOne lays one file out and returns what its bytes tell.
-func parseOne(t *testing.T, e Entry) parsed {
+func parseOne(t *testing.T, e Entry) strictzip.Entry {
 	t.Helper()
 	a, err := New([]Entry{e}, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, _, err := parse(a.NewReader(pattern{a}), a.Size())
+	got, err := strictzip.Parse(a.NewReader(pattern{a}), a.Size())
 	if err != nil {
 		t.Fatal(err)
 	}
-	return got[0]
+	return got.Entries[0]
 }
 
 func TestFields(t *testing.T) {
@@ -56,16 +59,16 @@ func TestFields(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			p := parseOne(t, test.entry)
-			if p.madeBy != test.madeBy || p.needed != test.needed || p.flags != test.flags || p.attrs != test.attrs {
+			if p.MadeBy != test.madeBy || p.Needed != test.needed || p.Flags != test.flags || p.ExternalAttributes != test.attrs {
 				t.Errorf("got made by %#x, needed %d, flags %#x, attributes %#x; want %#x, %d, %#x, %#x",
-					p.madeBy, p.needed, p.flags, p.attrs, test.madeBy, test.needed, test.flags, test.attrs)
+					p.MadeBy, p.Needed, p.Flags, p.ExternalAttributes, test.madeBy, test.needed, test.flags, test.attrs)
 			}
 			wantCRC := patternCRC(0)
 			if test.entry.Size == 0 {
 				wantCRC = 0
 			}
-			if p.crc != wantCRC {
-				t.Errorf("CRC-32: got %08x, want %08x", p.crc, wantCRC)
+			if p.CRC32 != wantCRC {
+				t.Errorf("CRC-32: got %08x, want %08x", p.CRC32, wantCRC)
 			}
 		})
 	}
@@ -105,13 +108,17 @@ func TestTimes(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			// parse holds local and central header to the same fields.
+			// strictzip holds local and central header to the same fields.
 			e := Entry{Name: "a", Mode: mode0644, Size: 1, ModTime: test.unix}
 			p := parseOne(t, e)
-			if p.clock != test.clock || p.date != test.date {
-				t.Errorf("DOS: got %#04x %#04x, want %#04x %#04x", p.clock, p.date, test.clock, test.date)
+			if p.Clock != test.clock || p.Date != test.date {
+				t.Errorf("DOS: got %#04x %#04x, want %#04x %#04x", p.Clock, p.Date, test.clock, test.date)
 			}
-			if got := hex.EncodeToString(p.modTime); got != test.extended {
+			got := none
+			if p.ModTime != nil {
+				got = hex.EncodeToString(binary.LittleEndian.AppendUint32(nil, uint32(*p.ModTime)))
+			}
+			if got != test.extended {
 				t.Errorf("extended timestamp: got %q, want %q", got, test.extended)
 			}
 			a, err := New([]Entry{e}, Options{})

@@ -41,7 +41,7 @@ func encodeFiles(files ...file) []byte {
 }
 
 // FuzzArchive: any entries are refused with an error of the package, or make an
-// archive that parse and archive/zip read.
+// archive that strictzip and archive/zip read.
 func FuzzArchive(f *testing.F) {
 	f.Add([]byte(nil), "")
 	f.Add(encodeFiles(kinds()...), "comment")

@@ -1,0 +1,193 @@
+package strictzip
+
+import (
+	"encoding/binary"
+	"fmt"
+	"slices"
+)
+
+// Archives that are good. Broken ones are made of them by one change.
+
+// 2024-02-29 12:34:56 UTC
+const (
+	leapDay   = 1709210096
+	leapClock = 12<<11 | 34<<5 | 28
+	leapDate  = 44<<9 | 2<<5 | 29
+)
+
+func le16(v ...uint16) (b []byte) {
+	for _, v := range v {
+		b = binary.LittleEndian.AppendUint16(b, v)
+	}
+	return b
+}
+
+func le32(v ...uint32) (b []byte) {
+	for _, v := range v {
+		b = binary.LittleEndian.AppendUint32(b, v)
+	}
+	return b
+}
+
+func le64(v ...uint64) (b []byte) {
+	for _, v := range v {
+		b = binary.LittleEndian.AppendUint64(b, v)
+	}
+	return b
+}
+
+func extended(unix uint32) field { return field{idExtended, append([]byte{1}, le32(unix)...)} }
+
+func owner(uid, gid uint32) field {
+	return field{idOwner, slices.Concat([]byte{1, 4}, le32(uid), []byte{4}, le32(gid))}
+}
+
+func ntfs(ticks uint64) field {
+	return field{idNTFS, slices.Concat(le32(0), le16(1, 24), le64(ticks, ticks, ticks))}
+}
+
+// both sets both headers' fields.
+func (e *rawEntry) both(set func(h *rawHeader)) {
+	set(&e.local)
+	set(&e.central)
+}
+
+func (e *rawEntry) setExtra(fields ...field) {
+	e.both(func(h *rawHeader) {
+		h.extra = nil
+		for _, f := range fields {
+			h.extra = append(h.extra, field{f.id, slices.Clone(f.data)})
+		}
+	})
+}
+
+func (e *rawEntry) setName(name string) { e.both(func(h *rawHeader) { h.name = name }) }
+
+func newEntry(name string, attributes uint32, needed uint16, data string) *rawEntry {
+	e := &rawEntry{madeBy: 0x031e, attributes: attributes, data: []byte(data), size: int64(len(data))}
+	e.both(func(h *rawHeader) {
+		h.needed, h.clock, h.date = needed, leapClock, leapDate
+		h.crc, h.compressed, h.size = sum(data), uint32(len(data)), uint32(len(data))
+	})
+	e.setName(name)
+	e.setExtra(extended(leapDay))
+	return e
+}
+
+func newFile(name, data string) *rawEntry { return newEntry(name, 0o100644<<16, 10, data) }
+func newDir(name string) *rawEntry        { return newEntry(name, 0o040755<<16|0x10, 20, "") }
+func newLink(name, target string) *rawEntry {
+	return newEntry(name, linkAttributes, 10, target)
+}
+
+// indices into plain's entries
+const (
+	inDir = iota
+	inFile
+	inLink
+	inEmpty
+	inOwned
+	inOld
+	inUTF8
+)
+
+// plain has every kind of entry, below all limits.
+func plain() *raw {
+	a := &raw{comment: "comment", entries: []*rawEntry{
+		inDir:   newDir("d/"),
+		inFile:  newFile("d/file", "some data"),
+		inLink:  newLink("d/link", "file"),
+		inEmpty: newFile("e", ""),
+		inOwned: newFile("f", "owned"),
+		inOld:   newFile("g", "of 1601"),
+		inUTF8:  newFile("\u00e9", "name"),
+	}}
+	a.entries[inOwned].setExtra(extended(leapDay), owner(1000, 0xfffffffe))
+	old := a.entries[inOld]
+	old.setExtra(ntfs(1), owner(0, 0))
+	old.both(func(h *rawHeader) { h.clock, h.date = 0, 0x0021 })
+	a.entries[inUTF8].both(func(h *rawHeader) { h.flags = 0x800 })
+	a.layOut()
+	return a
+}
+
+func empty() *raw {
+	a := new(raw)
+	a.layOut()
+	return a
+}
+
+// setZIP64 saturates the sizes of an entry, and its offset if it comes late.
+func (e *rawEntry) setZIP64(sizes, offset bool) {
+	var central []byte
+	if sizes {
+		e.both(func(h *rawHeader) { h.compressed, h.size = sentinel32, sentinel32 })
+		central = le64(uint64(e.size), uint64(e.size))
+		e.local.extra = slices.Insert(e.local.extra, 0, field{idZIP64, slices.Clone(central)})
+	}
+	if offset {
+		e.offset = sentinel32
+		central = append(central, le64(0)...) // layOut knows it
+	}
+	e.central.extra = slices.Insert(e.central.extra, 0, field{idZIP64, central})
+	e.both(func(h *rawHeader) { h.needed = 45 })
+	e.madeBy = 0x032d
+}
+
+// sized has two entries; the first has size bytes of data, all zero but the first.
+func sized(size int64) *raw {
+	e := newFile("a", "x")
+	e.size = size
+	e.both(func(h *rawHeader) { h.compressed, h.size = uint32(size), uint32(size) })
+	if size >= sentinel32 {
+		e.setZIP64(true, false)
+	}
+	f := newFile("b", "after")
+	next := size + int64(len(e.localBytes()))
+	if next >= sentinel32 {
+		f.setZIP64(false, true)
+	}
+	a := &raw{entries: []*rawEntry{e, f}}
+	if next+int64(len(f.localBytes())+5) >= sentinel32 {
+		a.end64 = new(rawEnd64)
+	}
+	a.layOut()
+	return a
+}
+
+// bySize: the sizes need ZIP64, and then the second offset does.
+func bySize() *raw { return sized(sentinel32) }
+
+// byOffset: the second offset alone needs ZIP64.
+func byOffset() *raw { return sized(sentinel32 - localLen - 1 - 9) }
+
+// byBoth: both sizes and the offset of the last entry do.
+func byBoth() *raw {
+	a := sized(sentinel32 + 1)
+	e := a.entries[1]
+	e.size = sentinel32
+	e.offset = 0
+	e.local.extra, e.central.extra = []field{extended(leapDay)}, []field{extended(leapDay)}
+	e.setZIP64(true, true)
+	a.layOut()
+	return a
+}
+
+// byDirectory: the directory's offset alone needs ZIP64.
+func byDirectory() *raw { return sized(sentinel32 - 2*(localLen+1+9) - 5) }
+
+// counted has n entries without data.
+func counted(n int) *raw {
+	a := new(raw)
+	for i := range n {
+		a.entries = append(a.entries, newFile(fmt.Sprintf("%05d", i), ""))
+	}
+	if n >= sentinel16 {
+		a.end64 = new(rawEnd64)
+	}
+	a.layOut()
+	return a
+}
+
+// signed has the bytes of an end signature in the end record's offset.
+func signed() *raw { return sized(0x06054b50 - 2*(localLen+1+9) - 5) }
