@@ -53,12 +53,13 @@ func (b *block) name(i int) []byte {
 // Builder collects entries in order. The zero Builder is ready for use, with the
 // zero Options.
 type Builder struct {
-	options Options
-	blocks  []block
-	count   int
-	at      uint64 // where the next local header goes
-	dir     uint64 // length of the central directory so far
-	last    string
+	options  Options
+	blocks   []block
+	count    int
+	at       uint64 // where the next local header goes
+	lastSize uint64 // of the entry that was added last
+	dir      uint64 // length of the central directory so far
+	last     string
 }
 
 // NewBuilder returns a builder of an archive with these options.
@@ -84,6 +85,9 @@ func (b *Builder) Add(e Entry) error {
 	if b.options.Owners {
 		r.mode |= hasOwner
 	}
+	if b.lastSize == uint32max {
+		r.mode |= wideSizes
+	}
 	if b.options.NTFSTimes && !fitsExtendedTimestamp(e.ModTime) && fitsNTFSTime(e.ModTime) {
 		r.mode |= hasNTFSTime
 	}
@@ -105,7 +109,7 @@ func (b *Builder) Add(e Entry) error {
 	if b.options.Owners {
 		blk.owners = append(blk.owners, owner{e.UID, e.GID})
 	}
-	b.at, b.dir, b.last = at, dir, e.Name
+	b.at, b.dir, b.last, b.lastSize = at, dir, e.Name, r.size
 	b.count++
 	return nil
 }

@@ -63,7 +63,13 @@ func TestBoundaries(t *testing.T) {
 		},
 		{
 			"sizes and offset", []Entry{sized("a", 0xfffffffe), sized("b", 0xffffffff), sized("c", 0xfffffffe)},
-			"end true, a 10 local 0 central 0, b 45 local 16 central 24, c 45 local 0 central 8",
+			"end true, a 10 local 0 central 0, b 45 local 16 central 24, c 45 local 16 central 24",
+		},
+
+		// Behind an entry of 0xffffffff bytes sizes stand in the ZIP64 field.
+		{
+			"entries behind ffffffff", []Entry{sized("a", 0xffffffff), {Name: "b/", Mode: mode0755, ModTime: leapDay}, sized("b/c", 0xffffffff), sized("d", 0), sized("e", 5)},
+			"end true, a 45 local 16 central 16, b/ 45 local 16 central 24, b/c 45 local 16 central 24, d 45 local 16 central 24, e 45 local 0 central 8",
 		},
 
 		// The directory's offset alone: the end records change, no header does.

@@ -17,7 +17,7 @@ const maxExtraLen = 4 + 24 + 4 + 32 + 4 + 5 + 4 + 11
 // appendLocalExtra appends the extra field of the local header. ZIP64 comes
 // first, with both sizes or not at all (4.5.3).
 func (r *record) appendLocalExtra(b []byte, o owner) []byte {
-	if r.size >= uint32max {
+	if r.zip64Sizes() {
 		b = appendField(b, zip64ExtraID, 16)
 		b = binary.LittleEndian.AppendUint64(b, r.size) // uncompressed
 		b = binary.LittleEndian.AppendUint64(b, r.size) // compressed
@@ -31,7 +31,7 @@ func (r *record) appendCentralExtra(b []byte, o owner) []byte {
 	if r.needsZIP64() {
 		at := len(b)
 		b = appendField(b, zip64ExtraID, 0)
-		if r.size >= uint32max {
+		if r.zip64Sizes() {
 			b = binary.LittleEndian.AppendUint64(b, r.size) // uncompressed
 			b = binary.LittleEndian.AppendUint64(b, r.size) // compressed
 		}

@@ -37,20 +37,36 @@ type record struct {
 	size    uint64
 	modTime int64
 	name    uint32
-	mode    uint32 // with hasOwner and hasNTFSTime
+	mode    uint32 // with the bits below
 }
 
-// Bits of record.mode above an st_mode's 16: extra fields that the entry has.
+// Bits of record.mode above an st_mode's 16.
 const (
-	hasOwner    = 1 << 16
-	hasNTFSTime = 1 << 17
+	hasOwner    = 1 << 16 // has the extra field
+	hasNTFSTime = 1 << 17 // has the extra field
+	// wideSizes puts sizes that would fit their 32-bit slots into the ZIP64 field, in
+	// both headers. The entry behind one of exactly 0xFFFFFFFF bytes has it: Info-ZIP's
+	// unzip takes that size, which it still remembers, for the sentinel, and looks for
+	// sizes in a field that tells the offset alone.
+	wideSizes = 1 << 18
 )
 
 func (r *record) isDir() bool { return r.mode&TypeMask == TypeDir }
 
 // needsZIP64 tells whether either header of the entry has a ZIP64 extra field.
 // The sentinel itself does not fit the field that it marks.
-func (r *record) needsZIP64() bool { return r.size >= uint32max || r.offset >= uint32max }
+func (r *record) needsZIP64() bool { return r.zip64Sizes() || r.offset >= uint32max }
+
+// zip64Sizes tells whether the sizes stand in the ZIP64 field.
+func (r *record) zip64Sizes() bool { return r.size >= uint32max || r.mode&wideSizes != 0 }
+
+// sizeSlot is what the headers' 32-bit fields say of the sizes.
+func (r *record) sizeSlot() uint32 {
+	if r.zip64Sizes() {
+		return uint32max
+	}
+	return uint32(r.size)
+}
 
 // versionNeeded is the same in both headers: some readers refuse a difference.
 func (r *record) versionNeeded() uint16 {
@@ -105,7 +121,7 @@ func saturate32(v uint64) uint32 { return uint32(min(v, uint32max)) }
 //	    28     2  extra field length
 func (r *record) appendLocalHeader(b, name []byte, crc uint32, extraLen int) []byte {
 	clock, date := dosTime(r.modTime)
-	size := saturate32(r.size)
+	size := r.sizeSlot()
 	b = binary.LittleEndian.AppendUint32(b, localHeaderSignature)
 	b = binary.LittleEndian.AppendUint16(b, r.versionNeeded())
 	b = binary.LittleEndian.AppendUint16(b, flags(name))
@@ -142,7 +158,7 @@ func (r *record) appendCentralHeader(b, name []byte, crc uint32, extraLen int) [
 		made = madeByZIP64
 	}
 	clock, date := dosTime(r.modTime)
-	size := saturate32(r.size)
+	size := r.sizeSlot()
 	b = binary.LittleEndian.AppendUint32(b, centralHeaderSignature)
 	b = binary.LittleEndian.AppendUint16(b, made)
 	b = binary.LittleEndian.AppendUint16(b, r.versionNeeded())

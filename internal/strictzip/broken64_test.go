@@ -102,6 +102,18 @@ var brokenZIP64 = []broken{
 	{name: "central: sizes before an offset, not saturated", good: byOffset, shape: func(a *raw) {
 		setField(&a.entries[1].central, le64(5, 5, 0))
 	}, want: ErrZIP64},
+	{name: "sizes not in the field behind 4 GiB less 1", good: bySize, shape: func(a *raw) {
+		a.entries[1] = newFile("b", "after")
+		a.entries[1].setZIP64(false, true)
+	}, want: ErrZIP64},
+	{name: "local: sizes not in the field behind 4 GiB less 1", good: bySize, shape: func(a *raw) {
+		h := &a.entries[1].local
+		h.size, h.compressed, h.extra = 5, 5, h.extra[1:]
+	}, want: ErrZIP64},
+	{name: "sizes in the field behind 4 GiB", good: func() *raw { return sized(sentinel32 + 1) }, shape: func(a *raw) {
+		a.entries[1] = newFile("b", "after")
+		a.entries[1].setZIP64(true, true)
+	}, want: ErrZIP64},
 	{name: "ZIP64 field is not first", good: bySize, set: func(a *raw) { slices.Reverse(a.entries[0].central.extra) }, want: ErrExtra},
 	{name: "local: ZIP64 field is not first", good: bySize, set: func(a *raw) { slices.Reverse(a.entries[0].local.extra) }, want: ErrExtra},
 

@@ -18,6 +18,8 @@ type directory struct {
 	b   *bufio.Reader
 	at  int64  // of the next header
 	buf []byte // of name and extra field, used again
+
+	lastSize int64 // of the entry before
 }
 
 func newDirectory(r io.ReaderAt, at, length int64) *directory {
@@ -70,6 +72,7 @@ func (d *directory) next() (Entry, header, error) {
 	}
 	e.MadeBy = n.u16()
 	h := n.header()
+	h.wide = d.lastSize == sentinel32
 	commentLen, disk, internal := n.u16(), n.u16(), n.u16()
 	e.ExternalAttributes = n.u32()
 	offset := n.u32()
@@ -97,6 +100,7 @@ func (d *directory) next() (Entry, header, error) {
 	if err != nil {
 		return e, h, fmt.Errorf("%q: central header: %w", clip(e.Name), err)
 	}
+	d.lastSize = e.Size
 	return e, h, nil
 }
 

@@ -145,7 +145,7 @@ func sized(size int64) *raw {
 	f := newFile("b", "after")
 	next := size + int64(len(e.localBytes()))
 	if next >= sentinel32 {
-		f.setZIP64(false, true)
+		f.setZIP64(size == sentinel32, true)
 	}
 	a := &raw{entries: []*rawEntry{e, f}}
 	if next+int64(len(f.localBytes())+5) >= sentinel32 {
@@ -165,7 +165,7 @@ func byOffset() *raw { return sized(sentinel32 - localLen - 1 - 9) }
 func byBoth() *raw {
 	a := sized(sentinel32 + 1)
 	e := a.entries[1]
-	e.size = sentinel32
+	e.size = sentinel32 + 2
 	e.offset = 0
 	e.local.extra, e.central.extra = []field{extended(leapDay)}, []field{extended(leapDay)}
 	e.setZIP64(true, true)

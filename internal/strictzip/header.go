@@ -31,6 +31,10 @@ type header struct {
 	needed, flags, method, clock, date uint16
 	crc, compressed, size              uint32
 	nameLen, extraLen                  uint16
+
+	// wide says that the entry before has 0xFFFFFFFF bytes: sizes then stand in the
+	// ZIP64 field, whatever they are.
+	wide bool
 }
 
 func (n *numbers) header() header {
@@ -51,6 +55,9 @@ func (h *header) sizes(zip64 numbers) (int64, numbers, error) {
 		return 0, nil, fmt.Errorf("%w: %d bytes compressed, %d uncompressed", ErrSize, h.compressed, h.size)
 	}
 	if h.size != sentinel32 {
+		if h.wide {
+			return 0, nil, fmt.Errorf("%w: size %#x behind an entry of 0xFFFFFFFF bytes is not saturated", ErrZIP64, h.size)
+		}
 		return int64(h.size), zip64, nil
 	}
 	if len(zip64) < 16 {
@@ -60,7 +67,7 @@ func (h *header) sizes(zip64 numbers) (int64, numbers, error) {
 	switch {
 	case size != compressed:
 		return 0, nil, fmt.Errorf("%w: %d bytes compressed, %d uncompressed", ErrSize, compressed, size)
-	case size < sentinel32:
+	case size < sentinel32 && !h.wide:
 		return 0, nil, fmt.Errorf("%w: size %d needs no field", ErrZIP64, size)
 	case size > math.MaxInt64:
 		return 0, nil, fmt.Errorf("%w: size %d", ErrSize, size)

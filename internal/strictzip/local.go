@@ -25,6 +25,7 @@ func readLocal(r io.ReaderAt, e *Entry, central header, limit int64) error {
 		return fmt.Errorf("%w: % x", ErrSignature, sig)
 	}
 	h := n.header()
+	h.wide = central.wide
 	if err := h.same(central); err != nil {
 		return err
 	}

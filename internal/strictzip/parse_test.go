@@ -131,7 +131,7 @@ func TestGood(t *testing.T) {
 		{"plain", plain, false, []int{0, 0, 0, 0}, true},
 		{"no extra fields", without, false, []int{0, 0}, true},
 		{"size of 4 GiB less 2", func() *raw { return sized(sentinel32 - 1) }, true, []int{0, 0, 0, 8}, false},
-		{"size of 4 GiB less 1", bySize, true, []int{16, 16, 0, 8}, false},
+		{"size of 4 GiB less 1", bySize, true, []int{16, 16, 16, 24}, false},
 		{"size of 4 GiB", func() *raw { return sized(sentinel32 + 1) }, true, []int{16, 16, 0, 8}, false},
 		{"size of 2^60", func() *raw { return sized(1 << 60) }, true, []int{16, 16, 0, 8}, false},
 		{"offset of 4 GiB less 2", func() *raw { return sized(sentinel32 - 1 - localLen - 1 - 9) }, true, []int{0, 0, 0, 0}, false},
