@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
+	"math/rand/v2"
 	"testing"
 )
 
@@ -40,31 +42,105 @@ func encodeFiles(files ...file) []byte {
 	return b
 }
 
+// fuzzOptions makes options of any bits.
+func fuzzOptions(bits byte, comment string) Options {
+	return Options{Comment: comment, Owners: bits&1 != 0, NTFSTimes: bits&2 != 0}
+}
+
+// refused tells whether entries can't be laid out, for a reason that the package
+// tells.
+func refused(t *testing.T, entries []Entry, o Options) bool {
+	t.Helper()
+	_, err := New(entries, o)
+	if err == nil {
+		return false
+	}
+	for _, known := range []error{ErrName, ErrDuplicate, ErrMode, ErrSize} {
+		if errors.Is(err, known) {
+			return true
+		}
+	}
+	o.Comment = ""
+	if _, err := New(entries, o); err != nil {
+		t.Errorf("the comment is not to blame for %v", err)
+	}
+	return true
+}
+
 // FuzzArchive: any entries are refused with an error of the package, or make an
-// archive that strictzip and archive/zip read.
+// archive that strictzip and archive/zip read, and any slice of it is the full
+// bytes' slice.
 func FuzzArchive(f *testing.F) {
-	f.Add([]byte(nil), "")
-	f.Add(encodeFiles(kinds()...), "comment")
-	f.Add(encodeFiles(regular("b", "data"), regular("a", "PK\x05\x06")), "PK\x05")
-	f.Add(encodeFiles(regular("PK\x01\x02", "PK\x03\x04")), "PK\x01\x02")
-	f.Add(encodeFiles(regular("a", ""), regular("a-b", ""), regular("a/b", "")), "")
-	f.Add(encodeFiles(regular("../a", ""), directory("/"), regular("\xff", "")), "PK\x05\x06")
-	f.Fuzz(func(t *testing.T, b []byte, comment string) {
-		files := decodeFiles(b)
-		_, err := New(entriesOf(files), Options{Comment: comment})
-		if err != nil {
-			for _, known := range []error{ErrName, ErrDuplicate, ErrMode, ErrSize} {
-				if errors.Is(err, known) {
-					return
-				}
+	f.Add([]byte(nil), "", byte(0))
+	f.Add(encodeFiles(kinds()...), "comment", byte(3))
+	f.Add(encodeFiles(regular("b", "data"), regular("a", "PK\x05\x06")), "PK\x05", byte(0))
+	f.Add(encodeFiles(regular("PK\x01\x02", "PK\x03\x04")), "PK\x01\x02", byte(1))
+	f.Add(encodeFiles(regular("a", ""), regular("a-b", ""), regular("a/b", "")), "", byte(2))
+	f.Add(encodeFiles(regular("../a", ""), directory("/"), regular("\xff", "")), "PK\x05\x06", byte(0))
+	f.Fuzz(func(t *testing.T, b []byte, comment string, bits byte) {
+		files, o := decodeFiles(b), fuzzOptions(bits, comment)
+		for i := range files {
+			if o.Owners {
+				files[i].UID, files[i].GID = uint32(len(b)*7919+i), ^uint32(i)
 			}
-			if _, err := New(entriesOf(files), Options{}); err != nil {
-				t.Errorf("the comment is not to blame for %v", err)
-			}
+		}
+		if refused(t, entriesOf(files), o) {
 			return
 		}
-		r := layOut(t, Options{Comment: comment}, files...)
+		r := layOut(t, o, files...)
 		checkFiles(t, r, comment)
+		checkExtents(t, r)
+		full := readFull(t, r)
+		rnd := rand.New(rand.NewPCG(uint64(len(b)), uint64(r.Size())))
+		for range 10 {
+			off := rnd.Int64N(r.Size())
+			n := 1 + rnd.Int64N(r.Size()-off)
+			if !bytes.Equal(readRange(t, r, off, n), full[off:off+n]) {
+				t.Errorf("%d bytes at %d differ from the full bytes'", n, off)
+			}
+		}
+	})
+}
+
+// decodeEntries makes entries of any size of any bytes: for each a kind, a size
+// (1, 8 bytes) and a name of one byte.
+func decodeEntries(b []byte) (entries []Entry) {
+	for ; len(b) >= 10 && len(entries) < 1000; b = b[10:] {
+		e := Entry{Name: fmt.Sprintf("%03d%c", len(entries), 'a'+b[9]%26), Mode: mode0644, ModTime: leapDay}
+		switch size := binary.LittleEndian.Uint64(b[1:]); b[0] % 8 {
+		case 0:
+			e.Name, e.Mode = e.Name+"/", mode0755
+		case 1:
+			e.Mode, e.Size = modeLink, int64(size%1000)
+		case 2, 3, 4:
+			e.Size = 0xfffffffd + int64(size%4) // around the sentinel
+		case 5:
+			e.Size = 0xffffffff - int64(size%400) // so that an offset comes there
+		default:
+			e.Size = int64(size >> (1 + b[9]%63))
+		}
+		entries = append(entries, e)
+	}
+	return entries
+}
+
+// FuzzSizes: entries of any sizes are refused, or make an archive whose headers
+// strictzip and archive/zip read.
+func FuzzSizes(f *testing.F) {
+	f.Add([]byte("\x020000000000\x010000000000\x000000000000\x020000000000"), byte(0))
+	f.Add([]byte("\x050000000000\x080000000000\x0300000000\x7f0"), byte(3))
+	f.Add(bytes.Repeat([]byte("\x0f\x00\x00\x00\x00\x00\x00\x00\x40\x00"), 4), byte(1))
+	f.Fuzz(func(t *testing.T, b []byte, bits byte) {
+		entries, o := decodeEntries(b), fuzzOptions(bits, "")
+		if refused(t, entries, o) {
+			return
+		}
+		a, err := New(entries, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := a.NewReader(pattern{a})
+		check(t, r, entries, patternCRC, "")
 		checkExtents(t, r)
 	})
 }
