@@ -7,7 +7,7 @@ STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 REQUIRE := $(or $(VZIP_TEST_REQUIRE),$(if $(filter 0,$(shell id -u)),all))
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null)
 
-.PHONY: help build demo test lint bench deps install clean real real-go-tree real-vm-images real-million
+.PHONY: help build demo test lint bench fuzz interop deps install clean real real-go-tree real-vm-images real-million
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' Makefile
 
@@ -34,6 +34,14 @@ lint: ## check format, vet and staticcheck
 bench: deps build ## measure, as ratios to other programs in the same run
 	@scripts/bench.sh
 	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+interop: build ## read archives with other people's programs and libraries, and write docs/interop.md
+	@GO='$(GO)' scripts/deps.sh interop
+	@$(MAKE) --no-print-directory -C internal/interop/adapters OUT='$(CURDIR)/bin/interop'
+	$(GO) run ./internal/interop -report docs/interop.md
+
+fuzz: ## run each fuzz target for FUZZTIME, 10 minutes by default
+	@GO='$(GO)' scripts/fuzz.sh $(FUZZTIME)
 
 real: real-go-tree real-vm-images real-million ## prove it on real input, all of the following
 

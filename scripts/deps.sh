@@ -1,19 +1,34 @@
 #!/usr/bin/env bash
-# Installs what the demo and the tests need and this machine lacks, or says in
-# one line what to install.
+# deps.sh [interop]: installs what the demo and the tests use, or also the readers of
+# the interop table, and this machine lacks; or says in one line what to install.
 set -euo pipefail
 
 # command:Debian package
-wanted="fusermount3:fuse3 unzip:unzip zipinfo:unzip zip:zip 7z:p7zip-full bsdtar:libarchive-tools python3:python3
+commands="fusermount3:fuse3 unzip:unzip zipinfo:unzip zip:zip 7z:p7zip-full bsdtar:libarchive-tools python3:python3
 rsync:rsync gcc:gcc setpriv:util-linux mountpoint:util-linux umount:mount unshare:util-linux script:bsdutils pgrep:procps mount.fuse3:fuse3"
+# The race detector needs a C library to link with.
+packages="libc6-dev"
+if [ "${1:-}" = interop ]; then
+	commands="$commands javac:default-jdk-headless node:nodejs npm:npm make:make pkg-config:pkg-config cargo:cargo tclsh:tcl"
+	packages="$packages
+	busybox fuse-zip archivemount avfs sqlite3 unar advancecomp zipcmp ziptool minizip zipalign aapt perl
+	libarchive-zip-perl php-cli php-zip php-pclzip ruby ruby-zip ruby-archive-zip tcllib tcl-vfs erlang-base erlang-crypto
+	libcommons-compress-java libzip4j-java ant
+	mono-mcs mono-runtime libmono-system-io-compression4.0-cil libmono-sharpzip4.84-cil
+	g++ libssl-dev libzip-dev libminizip-dev libzzip-dev libphysfs-dev libgsf-1-dev libpoco-dev qtbase5-dev libquazip1-qt5-dev
+	libkf5archive-dev libzipios++-dev android-libziparchive-dev gdc ocaml-nox ocaml-findlib libzip-ocaml-dev libsha-ocaml-dev librust-zip-dev librust-sha2-dev
+	libwxgtk3.2-dev zlib1g-dev android-libbase-dev"
+fi
 
 PATH=$PATH:/usr/sbin:/sbin
 missing=""
-for pair in $wanted; do
+for pair in $commands; do
 	command -v "${pair%%:*}" >/dev/null || missing="$missing ${pair##*:}"
 done
-# The race detector needs a C library to link with.
-[ -e /usr/include/stdlib.h ] || missing="$missing libc6-dev"
+for package in $packages; do
+	[ "$package" = libc6-dev ] && [ -e /usr/include/stdlib.h ] && continue
+	dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing="$missing $package"
+done
 missing=$(printf '%s\n' $missing | sort -u | tr '\n' ' ')
 missing=${missing% }
 if ! command -v "${GO:-go}" >/dev/null; then

@@ -43,6 +43,7 @@ const (
 
 var checks = []check{
 	{any1(isReserved), "name is reserved", "names are reserved", "by Windows: rename or exclude them"},
+	{(*subject).hasDrive, "name starts", "names start", "as paths on a Windows drive do, for which Node's yauzl and others refuse the whole archive: rename or exclude them"},
 	{any1(hasReservedRune), "name holds one of", "names hold one of", `< > : " | ? *, which Windows doesn't allow: rename or exclude them`},
 	{any1(endsBadly), "name ends in a dot or blank,", "names end in a dot or blank,", "which Windows drops: rename or exclude them"},
 	{any1(isLong), "name has a part", "names have a part", "of more than 255 bytes, which no file system takes: shorten it"},
@@ -115,6 +116,10 @@ func isReserved(part string) bool {
 		name, ok = strings.CutPrefix(base, "LPT")
 	}
 	return ok && utf8.RuneCountInString(name) == 1 && strings.Contains("123456789¹²³", name)
+}
+
+func (s *subject) hasDrive() bool {
+	return len(s.Name) > 1 && s.Name[1] == ':' && ('a' <= s.Name[0]|0x20 && s.Name[0]|0x20 <= 'z')
 }
 
 func hasReservedRune(part string) bool { return strings.ContainsAny(part, `<>:"|?*`) }

@@ -69,7 +69,7 @@ func TestNames(t *testing.T) {
 		{strings.Repeat("é", 100) + "/" + strings.Repeat("é", 127), ""}, // 455 bytes
 		{strings.Repeat("x", 255), ""},
 		{"a.b", ""}, {"a.", "ends in a dot or blank"}, {"a ", "ends in a dot or blank"}, {" a", ""}, {"...", "ends in a dot"},
-		{"a:b", "holds one of"}, {"a*", "holds one of"}, {"a;b", ""},
+		{"a:b", "1 name starts as paths on a Windows drive do"}, {"Z:/x", "as paths on a Windows drive do"}, {"1:b", "holds one of"}, {"d/a:b", "holds one of"}, {"a*", "holds one of"}, {"a;b", ""},
 		{"back\\slash", "bytes that are not UTF-8"}, {"tab\t", "bytes that are not UTF-8"}, {"\xff", "bytes that are not UTF-8"}, {"del\x7f", "bytes that are not UTF-8"},
 	} {
 		got := Check(plan(t, "names: raw", test.name))

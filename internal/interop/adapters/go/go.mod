@@ -1,0 +1,3 @@
+module vzip-interop
+
+go 1.26

@@ -1,0 +1,256 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+)
+
+// outcome is what came of a reader and a case.
+type outcome int
+
+const (
+	passed  outcome = iota
+	limited         // the reader can't, for reasons of its own: there is evidence
+	failed
+)
+
+func (o outcome) String() string { return [...]string{"pass", "limit", "FAIL"}[o] }
+
+// cell is one place of the table.
+type cell struct {
+	outcome  outcome
+	problem  string // what the reader said or told wrong
+	evidence string // the other program on whose archive it fails as well, and how
+	took     time.Duration
+}
+
+type table struct {
+	w       *workplace
+	readers []*reader
+	cases   []*prepared
+	mnt     string
+	cells   [][]cell // by reader, then case
+	peers   *peerArchives
+}
+
+func newTable(w *workplace, readers []*reader, cases []*prepared, mnt string) *table {
+	t := &table{w: w, readers: readers, cases: cases, mnt: mnt, peers: &peerArchives{w: w, made: map[string]error{}}}
+	for range readers {
+		t.cells = append(t.cells, make([]cell, len(cases)))
+	}
+	return t
+}
+
+// How long a reader may take for an archive, and for one that it is known not to
+// read.
+const (
+	readLimit    = 10 * time.Minute
+	limitedLimit = time.Minute
+)
+
+// fill runs each reader on each case.
+func (t *table) fill(ctx context.Context, jobs int, progress io.Writer) {
+	type job struct{ r, c int }
+	todo := make(chan job)
+	var wg sync.WaitGroup
+	var mu sync.Mutex
+	for range jobs {
+		wg.Go(func() {
+			for j := range todo {
+				c := t.read(ctx, t.readers[j.r], t.cases[j.c])
+				t.cells[j.r][j.c] = c
+				mu.Lock()
+				fmt.Fprintf(progress, "%-5s %5.1fs  %s, %s", c.outcome, c.took.Seconds(), t.readers[j.r].name, t.cases[j.c].name)
+				if c.problem != "" {
+					fmt.Fprintf(progress, ": %s", c.problem)
+				}
+				if c.evidence != "" {
+					fmt.Fprintf(progress, " [%s]", c.evidence)
+				}
+				fmt.Fprintln(progress)
+				mu.Unlock()
+			}
+		})
+	}
+	for c := range t.cases {
+		for r := range t.readers {
+			select {
+			case todo <- job{r, c}:
+			case <-ctx.Done():
+			}
+		}
+	}
+	close(todo)
+	wg.Wait()
+}
+
+// read runs a reader on a case's archive.
+func (t *table) read(ctx context.Context, r *reader, c *prepared) cell {
+	begin := time.Now()
+	archive := filepath.Join(t.mnt, c.name+".zip")
+	d := t.attempt(ctx, r, archive, c, nil)
+	out := cell{took: time.Since(begin)}
+	if d == nil {
+		return out
+	}
+	out.outcome, out.problem = failed, d.text
+	if d.kind != unreadable {
+		out.problem = d.Error()
+	}
+	if knownLimit(r.name, c.name) == "" {
+		return out
+	}
+	for _, by := range peers {
+		archive, err := t.peers.archive(ctx, by, c)
+		if err != nil {
+			out.evidence = "no evidence: " + clip(err.Error())
+			continue
+		}
+		same := t.attempt(ctx, r, archive, c, d)
+		if same != nil && same.alike(d) {
+			out.outcome, out.evidence = limited, fmt.Sprintf("by %s: %s", by.name, same.text)
+			break
+		}
+		out.evidence = "other programs' archives are read"
+	}
+	return out
+}
+
+// unreadable is the kind of failure that a reader tells itself.
+const unreadable = "unreadable"
+
+// attempt runs a reader and compares what it tells, as compare does.
+func (t *table) attempt(ctx context.Context, r *reader, archive string, c *prepared, like *difference) *difference {
+	most := readLimit
+	if knownLimit(r.name, c.name) != "" {
+		most = limitedLimit
+	}
+	ctx, cancel := context.WithTimeout(ctx, most)
+	defer cancel()
+	got, err := r.read(ctx, t.w, archive)
+	var d *difference
+	switch {
+	case errors.As(err, &d):
+		return d
+	case errors.Is(err, exec.ErrNotFound):
+		return &difference{"not installed", clip(err.Error())}
+	case err != nil:
+		return &difference{unreadable, clip(t.w.plain(err.Error()))}
+	}
+	return compare(r, got, c.want, like)
+}
+
+func (t *table) count(o outcome) (n int) {
+	for _, row := range t.cells {
+		for _, c := range row {
+			if c.outcome == o {
+				n++
+			}
+		}
+	}
+	return n
+}
+
+// print writes the table as text.
+func (t *table) print(w io.Writer) {
+	widest := 0
+	for _, r := range t.readers {
+		widest = max(widest, len(r.name))
+	}
+	fmt.Fprintf(w, "%-*s", widest, "")
+	for _, c := range t.cases {
+		fmt.Fprintf(w, " %s", c.name)
+	}
+	fmt.Fprintln(w)
+	for i, r := range t.readers {
+		fmt.Fprintf(w, "%-*s", widest, r.name)
+		for j, c := range t.cases {
+			fmt.Fprintf(w, " %-*s", len(c.name), map[outcome]string{passed: "+", limited: "limit", failed: "FAIL"}[t.cells[i][j].outcome])
+		}
+		fmt.Fprintln(w)
+	}
+	fmt.Fprintf(w, "\n%d readers, %d archives: %d passed, %d known limits, %d failed\n",
+		len(t.readers), len(t.cases), t.count(passed), t.count(limited), t.count(failed))
+	t.each(func(r *reader, c *prepared, x cell) {
+		switch {
+		case x.outcome == failed:
+			fmt.Fprintf(w, "FAIL %s, %s: %s %s\n", r.name, c.name, x.problem, x.evidence)
+		case x.outcome == passed && knownLimit(r.name, c.name) != "":
+			fmt.Fprintf(w, "note: %s, %s: passes, though its limit is known\n", r.name, c.name)
+		}
+	})
+}
+
+func (t *table) each(do func(*reader, *prepared, cell)) {
+	for i, row := range t.cells {
+		for j, c := range row {
+			do(t.readers[i], t.cases[j], c)
+		}
+	}
+}
+
+// markdown is the table as a document.
+func (t *table) markdown() []byte {
+	var b strings.Builder
+	fmt.Fprintf(&b, `# Who reads vzip's archives
+
+%d programs and libraries, each reading %d archives through a real mount: what they tell of names, types, sizes, CRC-32s, content,
+permissions, links, times and owners is compared with the source tree. %d of these %d readings are right; %d are limits of the reader's
+own: it fails in the same way on an archive of the same tree by another program. This file is written by `+"`make interop`"+`.
+
+A reader tells: **s**izes, **C**RC-32s, content (**d**ata), permissions (**m**odes), **l**inks, **t**imes (**T**: from the MS-DOS fields alone), **o**wners;
+**v**: only that the archive is right; **1**: the first file alone.
+
+`, len(t.readers), len(t.cases), t.count(passed), len(t.readers)*len(t.cases), t.count(limited))
+	b.WriteString("| reader | from | tells |")
+	for _, c := range t.cases {
+		fmt.Fprintf(&b, " %s |", c.name)
+	}
+	b.WriteString("\n| --- | --- | --- |" + strings.Repeat(" --- |", len(t.cases)) + "\n")
+	for i, r := range t.readers {
+		fmt.Fprintf(&b, "| %s | %s | %s |", r.name, r.from, tellsLetters(r.tells))
+		for j := range t.cases {
+			fmt.Fprintf(&b, " %s |", map[outcome]string{passed: "✓", limited: "limit", failed: "**fails**"}[t.cells[i][j].outcome])
+		}
+		b.WriteString("\n")
+	}
+	b.WriteString("\n## The archives\n\n| archive | what is in it |\n| --- | --- |\n")
+	for _, c := range t.cases {
+		fmt.Fprintf(&b, "| %s | %s |\n", c.name, c.what)
+	}
+	b.WriteString("\n## Known limits\n\nWhat the reader did, and what it did with another program's archive of the same tree.\n\n| reader | archive | reason | with vzip's | with another's |\n| --- | --- | --- | --- | --- |\n")
+	t.each(func(r *reader, c *prepared, x cell) {
+		if x.outcome == limited {
+			fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", r.name, c.name, knownLimit(r.name, c.name), cellText(x.problem), cellText(x.evidence))
+		}
+	})
+	return []byte(b.String())
+}
+
+// cellText is a message that can stand in a Markdown table.
+func cellText(s string) string {
+	return strings.NewReplacer("|", `\|`, "<", "&lt;", "`", "'", "*", `\*`).Replace(s)
+}
+
+func tellsLetters(f fields) string {
+	s := ""
+	for _, x := range []struct {
+		field  fields
+		letter string
+	}{{size, "s"}, {crc, "C"}, {content, "d"}, {modes, "m"}, {links, "l"}, {mtime, "t"}, {owners, "o"}, {lastOnly, "v"}, {onlyOne, "1"}} {
+		if f&x.field != 0 {
+			s += x.letter
+		}
+	}
+	if f&dosTime != 0 && f&mtime == 0 {
+		s += "T"
+	}
+	return s
+}
