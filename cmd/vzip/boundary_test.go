@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 	"gopkg.in/yaml.v3"
@@ -88,7 +89,7 @@ func TestBoundariesMounted(t *testing.T) {
 		}
 		archives = append(archives, a)
 	}
-	mnt := mountArchives(t, dir, archives)
+	mnt := mountArchives(t, dir, 2*patience, archives)
 	for _, b := range boundaries {
 		t.Run(b.name, func(t *testing.T) {
 			a, file := parseMounted(t, mnt+"/"+b.name+".zip")
@@ -132,7 +133,7 @@ func TestCountsMounted(t *testing.T) {
 			"entries": []any{map[string]any{"source": dir + "/src", "as": ".", "exclude": exclude}},
 		})
 	}
-	mnt := mountArchives(t, dir, archives)
+	mnt := mountArchives(t, dir, 2*patience, archives)
 	for n := 65534; n <= 65536; n++ {
 		a, _ := parseMounted(t, fmt.Sprintf("%s/%d.zip", mnt, n))
 		if len(a.Entries) != n || a.ZIP64 != (n >= 65535) {
@@ -161,14 +162,15 @@ func makeSparse(t *testing.T, path string, p part) {
 }
 
 // mountArchives mounts a layout of these archives below dir until the test ends.
-func mountArchives(t *testing.T, dir string, archives []map[string]any) (mnt string) {
+// That may take most.
+func mountArchives(t *testing.T, dir string, most time.Duration, archives []map[string]any) (mnt string) {
 	t.Helper()
 	text, err := yaml.Marshal(map[string]any{"version": 1, "archives": archives})
 	must(t, err)
 	mnt = dir + "/mnt"
 	must(t, os.Mkdir(mnt, 0o755))
 	must(t, os.WriteFile(dir+"/layout.yaml", text, 0o644))
-	ctx, cancel := context.WithTimeout(t.Context(), 2*patience)
+	ctx, cancel := context.WithTimeout(t.Context(), most)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "vzip", "mount", "--daemon", "--no-cache", "--quiet", "--log-file", dir+"/log", dir+"/layout.yaml", mnt)
 	if out, err := cmd.CombinedOutput(); err != nil {

@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -158,7 +157,9 @@ archives:
 func anotherDay(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
-	file := filepath.Join(runtime.GOROOT(), "src/time/time.go")
+	root, err := exec.CommandContext(t.Context(), "go", "env", "GOROOT").Output()
+	must(t, err)
+	file := filepath.Join(strings.TrimSpace(string(root)), "src/time/time.go")
 	text, err := os.ReadFile(file)
 	must(t, err)
 	const now = "\nfunc Now() Time {\n"

@@ -50,7 +50,8 @@ var limits = []limit{
 	{"Node (fflate unzipSync|jszip|pizzip|adm-zip|@endo/zip|uzip|but-unzip|Yarn's libzip|zip)", "large|edge", "wants the whole archive in memory, and Node gives 2 GiB"},
 	{"Node Yarn's JsZipImpl", "count|large|edge", "knows no ZIP64"},
 	{"Node (@endo/zip|uzip|but-unzip|zip)", "count", "knows no ZIP64"},
-	{"Python zipimport|PHP (PharData|PclZip)|Ruby Archive::Zip|Tcl .*|Erlang .*|zziplib|PhysicsFS|Zipios.*|KArchive.*|Android libziparchive|OCaml camlzip|minizip|miniunzip|busybox unzip|D std.zip|advzip.*|unar|lsar|aapt.*|zipalign.*|avfs|sqlite3.*", "count|large|edge", "knows no ZIP64, or not all of it"},
+	{"Python zipimport|PHP (PharData|PclZip)|Ruby Archive::Zip|Tcl .*|Erlang .*|zziplib|Zipios.*|KArchive.*|Android libziparchive|OCaml camlzip|advzip.*|aapt.*|zipalign.*|sqlite3.*", "count|large|edge", "knows no ZIP64, or not all of it"},
+	{"PhysicsFS|minizip|miniunzip|busybox unzip|D std.zip|unar|lsar|avfs", "large|edge", "knows no ZIP64, or not all of it"},
 }
 
 // knownLimit returns why a reader can't read an archive, "" if it should.

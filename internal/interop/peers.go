@@ -1,18 +1,99 @@
 package main
 
 import (
+	"archive/zip"
 	"context"
+	"errors"
 	"fmt"
+	"hash/crc32"
+	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 )
 
 // peer is another program that writes ZIP files. Where a reader fails on its
 // archive of the same tree as well, and in the same way, the reader is to blame.
 type peer struct {
-	name    string
-	command []string // run in the tree's folder; ARCHIVE is the file to be written
+	name  string
+	write func(ctx context.Context, w *workplace, tree, archive, comment string) error
+}
+
+// byCommand returns the write function of a program. It runs in the tree's folder;
+// ARCHIVE is the file to be written, COMMENT one that holds the comment.
+func byCommand(command ...string) func(context.Context, *workplace, string, string, string) error {
+	return func(ctx context.Context, w *workplace, tree, archive, comment string) error {
+		file := archive + ".comment"
+		if err := os.WriteFile(file, []byte(comment), 0o644); err != nil {
+			return err
+		}
+		var line []string
+		for _, word := range words(command, archive, "") {
+			if word == "COMMENT" {
+				word = file
+			}
+			line = append(line, word)
+		}
+		_, err := w.run(ctx, tree, nil, line...)
+		return err
+	}
+}
+
+// byGo writes with Go's archive/zip, sizes and CRC-32 in the local headers.
+func byGo(_ context.Context, _ *workplace, tree, archive, comment string) error {
+	out, err := os.Create(archive)
+	if err != nil {
+		return err
+	}
+	defer out.Close()
+	z := zip.NewWriter(out)
+	if err := z.SetComment(comment); err != nil {
+		return err
+	}
+	err = filepath.WalkDir(tree, func(p string, d fs.DirEntry, err error) error {
+		if err != nil || p == tree {
+			return err
+		}
+		info, err := d.Info()
+		if err != nil {
+			return err
+		}
+		h, err := zip.FileInfoHeader(info)
+		if err != nil {
+			return err
+		}
+		h.Name = strings.TrimPrefix(p, tree+"/")
+		var data io.Reader = strings.NewReader("")
+		switch {
+		case d.IsDir():
+			h.Name += "/"
+		case d.Type()&fs.ModeSymlink != 0:
+			target, err := os.Readlink(p)
+			if err != nil {
+				return err
+			}
+			data, h.CRC32, h.UncompressedSize64 = strings.NewReader(target), crc32.ChecksumIEEE([]byte(target)), uint64(len(target))
+		default:
+			if _, h.CRC32, _, err = fileSums(p); err != nil {
+				return err
+			}
+			f, err := os.Open(p)
+			if err != nil {
+				return err
+			}
+			defer f.Close()
+			data = f
+		}
+		h.CompressedSize64 = h.UncompressedSize64
+		to, err := z.CreateRaw(h)
+		if err == nil {
+			_, err = io.Copy(to, data)
+		}
+		return err
+	})
+	return errors.Join(err, z.Close(), out.Close())
 }
 
 const pythonWriter = `
@@ -40,9 +121,10 @@ with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED, strict_timestamps=False) as z
 `
 
 var peers = []peer{
-	{"Info-ZIP zip", []string{"sh", "-c", `zip -q -0 -r -y "$0" . && { [ ! -s "$1" ] || zip -q -z "$0" <"$1"; }`, "ARCHIVE", "COMMENT"}},
-	{"7-Zip", []string{"7z", "a", "-bd", "-tzip", "-mx0", "-snl", "ARCHIVE", "."}},
-	{"Python zipfile", []string{"/usr/bin/python3", "-c", pythonWriter, "ARCHIVE", "COMMENT"}},
+	{"Info-ZIP zip", byCommand("sh", "-c", `zip -q -0 -r -y "$0" . && { [ ! -s "$1" ] || zip -q -z "$0" <"$1"; }`, "ARCHIVE", "COMMENT")},
+	{"7-Zip", byCommand("7z", "a", "-bd", "-tzip", "-mx0", "-snl", "ARCHIVE", ".")},
+	{"Python zipfile", byCommand("/usr/bin/python3", "-c", pythonWriter, "ARCHIVE", "COMMENT")},
+	{"Go archive/zip", byGo},
 }
 
 // peerArchives makes archives of other programs when they are asked for, each
@@ -70,18 +152,7 @@ func (p *peerArchives) make(ctx context.Context, by peer, c *prepared, name stri
 	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
 		return err
 	}
-	comment := name + ".comment"
-	if err := os.WriteFile(comment, []byte(c.comment), 0o644); err != nil {
-		return err
-	}
-	var command []string
-	for _, word := range words(by.command, name, "") {
-		if word == "COMMENT" {
-			word = comment
-		}
-		command = append(command, word)
-	}
-	if _, err := p.w.run(ctx, c.stored, nil, command...); err != nil {
+	if err := by.write(ctx, p.w, c.stored, name, c.comment); err != nil {
 		return fmt.Errorf("%s: %w", by.name, err)
 	}
 	return nil

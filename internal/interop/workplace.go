@@ -156,15 +156,6 @@ func (e *exitError) Error() string {
 
 func (e *exitError) Unwrap() error { return e.err }
 
-// exitCode returns a program's exit code, -1 for other errors.
-func exitCode(err error) int {
-	var exit *exec.ExitError
-	if errors.As(err, &exit) {
-		return exit.ExitCode()
-	}
-	return -1
-}
-
 var spaces = regexp.MustCompile(`\s+`)
 
 // firstLine returns the first line that says something.
