@@ -7,7 +7,7 @@ STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 REQUIRE := $(or $(VZIP_TEST_REQUIRE),$(if $(filter 0,$(shell id -u)),all))
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null)
 
-.PHONY: help build demo test lint bench fuzz interop deps install clean real real-go-tree real-vm-images real-million
+.PHONY: help build demo test lint bench fuzz interop deps install clean real real-go-tree real-vm-images real-million real-directory
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' Makefile
 
@@ -29,6 +29,7 @@ test: deps ## run all tests, with the race detector
 lint: ## check format, vet and staticcheck
 	@test -z "$$(gofmt -l .)" || { gofmt -d .; exit 1; }
 	$(GO) vet ./...
+	$(GO) vet -tags large ./cmd/vzip
 	$(GO) run $(STATICCHECK) ./...
 
 bench: deps build ## measure, as ratios to other programs in the same run
@@ -43,7 +44,7 @@ interop: build ## read archives with other people's programs and libraries, and 
 fuzz: ## run each fuzz target for FUZZTIME, 10 minutes by default
 	@GO='$(GO)' scripts/fuzz.sh $(FUZZTIME)
 
-real: real-go-tree real-vm-images real-million ## prove it on real input, all of the following
+real: real-go-tree real-vm-images real-million real-directory ## prove it on real input, all of the following
 
 real-go-tree: deps build ## the Go tree: copied out, extracted, compared
 	@GO='$(GO)' scripts/real-go-tree.sh
@@ -53,6 +54,9 @@ real-vm-images: deps build ## two sparse disk images, 155 GB
 
 real-million: deps build ## a million files
 	@scripts/real-million.sh
+
+real-directory: deps ## a central directory of 4 GiB, on both sides; takes 12 GB of memory
+	$(GO) test -tags large -count 1 -run TestDirectorySizeMounted -v ./cmd/vzip
 
 clean: ## remove what was built
 	rm -rf bin

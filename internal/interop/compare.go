@@ -87,12 +87,12 @@ func firstMissing(got, want []entry) string {
 	}
 	for _, e := range want {
 		if !have[e.name] {
-			return fmt.Sprintf("; %.60q is missing", e.name)
+			return fmt.Sprintf("; %+.60q is missing", e.name)
 		}
 		delete(have, e.name)
 	}
 	for name := range have {
-		return fmt.Sprintf("; such as %.60q", name)
+		return fmt.Sprintf("; such as %+.60q", name)
 	}
 	return ""
 }
@@ -100,7 +100,7 @@ func firstMissing(got, want []entry) string {
 func compareEntry(tells fields, got, want *entry) (all []*difference) {
 	check := func(ok bool, kind, format string, args ...any) {
 		if !ok {
-			all = append(all, differ(kind, "%.60q "+format, append([]any{want.name}, args...)...))
+			all = append(all, differ(kind, "%+.60q "+format, append([]any{want.name}, args...)...))
 		}
 	}
 	of := tells
@@ -123,7 +123,7 @@ func compareEntry(tells fields, got, want *entry) (all []*difference) {
 	if want.kind == 'l' {
 		dataKind = "links"
 	}
-	check(got.name == want.name || tells&onlyOne != 0, "names", "is %.60q", got.name)
+	check(got.name == want.name || tells&onlyOne != 0, "names", "is %+.60q", got.name)
 	check(got.kind == want.kind, "types", "is %c, want %c", got.kind, want.kind)
 	check(untold == 0, "reader", "lacks fields %#x", uint(untold))
 	check(of&size == 0 || got.size == want.size, "sizes", "has %d bytes, want %d", got.size, want.size)

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"io"
 	"os"
 	"os/exec"
@@ -147,5 +149,48 @@ func TestLimits(t *testing.T) {
 	}
 	if len(names) < 60 {
 		t.Errorf("got %d readers", len(names))
+	}
+}
+
+// A run that goes on repeats what failed or was not read, and nothing else.
+func TestResume(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "readings")
+	runs := map[string]int{}
+	broken := true
+	make := func(names ...string) *table {
+		var readers []*reader
+		for _, name := range names {
+			readers = append(readers, &reader{name: name, tells: lastOnly, read: func(context.Context, *workplace, string) ([]entry, error) {
+				runs[name]++
+				if name == "broken" && broken {
+					return nil, errors.New("no")
+				}
+				return nil, nil
+			}})
+		}
+		return newTable(&workplace{dir: t.TempDir()}, readers, []*prepared{{testCase: testCase{name: "plain"}}}, "mnt")
+	}
+	fill := func(names ...string) *table {
+		tab := make(names...)
+		if err := tab.load(file); err != nil {
+			t.Fatal(err)
+		}
+		tab.fill(t.Context(), 1, io.Discard)
+		if err := tab.save(file); err != nil {
+			t.Fatal(err)
+		}
+		return tab
+	}
+	if n := fill("good", "broken").count(failed); n != 1 {
+		t.Errorf("got %d failed, want 1", n)
+	}
+	fill("another")
+	broken = false
+	if n := fill("good", "broken", "another").count(passed); n != 3 {
+		t.Errorf("got %d passed, want 3", n)
+	}
+	if runs["good"] != 1 || runs["another"] != 1 || runs["broken"] != 2 {
+		t.Errorf("got %v runs", runs)
 	}
 }

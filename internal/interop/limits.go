@@ -42,7 +42,7 @@ var limits = []limit{
 	{"Ruby Archive::Zip", "times", "has no years after 2099"},
 	{"Mono SharpZipLib.*", "times", "packs extended timestamps into MS-DOS fields, which turns 1970 into 2098"},
 
-	{"zipdetails", "count", "takes minutes for as many entries: its time grows with the square of their number"},
+	{"zipdetails|archivemount", "count", "takes minutes for as many entries: its time grows with the square of their number"},
 
 	// ZIP64.
 	{"Mono SharpZipLib ZipFile", "count|large|edge", "knows no ZIP64"},
@@ -50,8 +50,8 @@ var limits = []limit{
 	{"Node (fflate unzipSync|jszip|pizzip|adm-zip|@endo/zip|uzip|but-unzip|Yarn's libzip|zip)", "large|edge", "wants the whole archive in memory, and Node gives 2 GiB"},
 	{"Node Yarn's JsZipImpl", "count|large|edge", "knows no ZIP64"},
 	{"Node (@endo/zip|uzip|but-unzip|zip)", "count", "knows no ZIP64"},
-	{"Python zipimport|PHP (PharData|PclZip)|Ruby Archive::Zip|Tcl .*|Erlang .*|zziplib|Zipios.*|KArchive.*|Android libziparchive|OCaml camlzip|advzip.*|aapt.*|zipalign.*|sqlite3.*", "count|large|edge", "knows no ZIP64, or not all of it"},
-	{"PhysicsFS|minizip|miniunzip|busybox unzip|D std.zip|unar|lsar|avfs", "large|edge", "knows no ZIP64, or not all of it"},
+	{"Python zipimport|PHP (PharData|PclZip)|Ruby Archive::Zip|Tcl .*|Erlang .*|zziplib|Zipios.*|KArchive.*|Android libziparchive|OCaml camlzip|advzip.*|aapt.*|zipalign.*|sqlite3.*|busybox unzip", "count|large|edge", "knows no ZIP64, or not all of it"},
+	{"PhysicsFS|minizip|miniunzip|D std.zip|unar|lsar|avfs", "large|edge", "knows no ZIP64, or not all of it"},
 }
 
 // knownLimit returns why a reader can't read an archive, "" if it should.

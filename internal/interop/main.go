@@ -34,6 +34,8 @@ func main() {
 	readers := flag.String("readers", "", "only those that match this pattern")
 	cases := flag.String("cases", "", "only those that match this pattern")
 	flag.BoolVar(&o.light, "light", false, "without the cases that take minutes")
+	flag.StringVar(&o.extracts, "extracts", "", "folder that readers extract to (default $TMPDIR); one in memory is quicker, with 9 GB for the largest")
+	flag.StringVar(&o.resume, "resume", "", "file of readings: those of an earlier run are repeated only where they failed")
 	flag.IntVar(&o.jobs, "jobs", 2, "readers that run at once")
 	flag.Parse()
 	var err error
@@ -52,6 +54,7 @@ func main() {
 // options are the command line's.
 type options struct {
 	vzip, adapters, out, report string
+	extracts, resume            string
 	readers, cases              *regexp.Regexp
 	light                       bool
 	jobs                        int
@@ -72,7 +75,12 @@ func run(ctx context.Context, o options, stdout, progress io.Writer) (err error)
 		return err
 	}
 	defer removeAll(dir)
-	w := &workplace{dir: dir}
+	extracts, err := os.MkdirTemp(o.extracts, "vzip-interop-")
+	if err != nil {
+		return err
+	}
+	defer removeAll(extracts)
+	w := &workplace{dir: dir, extracts: extracts}
 	for _, p := range []struct {
 		to   *string
 		from string
@@ -108,7 +116,13 @@ func run(ctx context.Context, o options, stdout, progress io.Writer) (err error)
 		}
 	}
 	t := newTable(w, readers, cases, mnt)
+	if err := t.load(o.resume); err != nil {
+		return err
+	}
 	t.fill(ctx, o.jobs, progress)
+	if err := t.save(o.resume); err != nil {
+		return err
+	}
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}

@@ -29,6 +29,7 @@ type cell struct {
 	problem  string // what the reader said or told wrong
 	evidence string // the other program on whose archive it fails as well, and how
 	took     time.Duration
+	done     bool
 }
 
 type table struct {
@@ -38,6 +39,7 @@ type table struct {
 	mnt     string
 	cells   [][]cell // by reader, then case
 	peers   *peerArchives
+	kept    []reading // of an earlier run, and not of this table
 }
 
 func newTable(w *workplace, readers []*reader, cases []*prepared, mnt string) *table {
@@ -81,6 +83,9 @@ func (t *table) fill(ctx context.Context, jobs int, progress io.Writer) {
 	}
 	for c := range t.cases {
 		for r := range t.readers {
+			if t.cells[r][c].done {
+				continue
+			}
 			select {
 			case todo <- job{r, c}:
 			case <-ctx.Done():
@@ -96,7 +101,7 @@ func (t *table) read(ctx context.Context, r *reader, c *prepared) cell {
 	begin := time.Now()
 	archive := filepath.Join(t.mnt, c.name+".zip")
 	d := t.attempt(ctx, r, archive, c, nil)
-	out := cell{took: time.Since(begin)}
+	out := cell{took: time.Since(begin), done: ctx.Err() == nil}
 	if d == nil {
 		return out
 	}

@@ -19,6 +19,7 @@ import (
 // workplace is where readers run: folders, and the environment that they get.
 type workplace struct {
 	dir      string // for all that is made
+	extracts string // for what readers extract
 	adapters string // where adapters' sources are
 	out      string // where adapters were built
 	vzip     string // the program under test
@@ -32,7 +33,7 @@ func (w *workplace) environ() []string {
 // scratch makes an empty folder; the caller calls done when it is not needed any
 // more.
 func (w *workplace) scratch() (dir string, done func(), err error) {
-	dir, err = os.MkdirTemp(w.dir, "x")
+	dir, err = os.MkdirTemp(w.extracts, "x")
 	return dir, func() { removeAll(dir) }, err
 }
 
@@ -177,7 +178,9 @@ func clip(s string) string {
 
 // plain takes this run's own paths out of a message.
 func (w *workplace) plain(s string) string {
-	s = regexp.MustCompile(regexp.QuoteMeta(w.dir)+`(/x\d+|/mnt\w*|/peer\w*)?/?`).ReplaceAllString(s, "")
+	for _, dir := range []string{w.dir, w.extracts} {
+		s = regexp.MustCompile(`/?`+regexp.QuoteMeta(strings.TrimPrefix(dir, "/"))+`(/x\d+|/mnt|/peer)?/?`).ReplaceAllString(s, "")
+	}
 	s = strings.ReplaceAll(s, w.adapters+"/", "")
 	return strings.ReplaceAll(s, w.out+"/", "")
 }
