@@ -13,6 +13,8 @@
 //     header (4.3.7), as streaming readers need.
 //   - ZIP64 records and fields only where a value does not fit (4.5.3): an
 //     archive under the limits is plain ZIP and opens everywhere.
+//   - Owners, and NTFS times for what an extended timestamp can't tell, only if
+//     [Options] ask for them.
 //   - Entries and central directory are in bytewise order of the name, so a
 //     directory comes before what it holds.
 //   - Times are UTC. The same entries give the same bytes everywhere.
