@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"strings"
 )
@@ -150,7 +151,11 @@ func mounted(command ...string) func(context.Context, *workplace, string) ([]ent
 			return nil, err
 		}
 		defer unmount()
-		return walkTree(dir)
+		entries, err := walkTree(dir)
+		if ctx.Err() != nil {
+			err = fmt.Errorf("not finished in time: %w", ctx.Err())
+		}
+		return entries, err
 	}
 }
 
