@@ -193,7 +193,9 @@ func (w *walker) child(parent source.Ref, prefix string, c source.Child, whole b
 		return item{}, false, false
 	}
 	it = item{rel: ref.Rel, stat: c.Stat}
-	if w.a.OneFileSystem && c.Dev != w.dev {
+	// Files of an overlay can be on other devices than their folder: they have to be
+	// mounted on as well.
+	if w.a.OneFileSystem && c.Dev != w.dev && (isDir || c.MountPoint) {
 		w.mounts.add("%s", ref.Path())
 		it.mounted = true
 	}

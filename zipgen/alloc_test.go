@@ -12,7 +12,7 @@ func (constant) ReadEntryAt(int, []byte, int64) error { return nil }
 // counts the whole process.
 func TestReadAtAllocs(t *testing.T) {
 	entries := append(entriesOf(kinds()), Entry{Name: "zip64", Mode: mode0644, Size: 1 << 33, ModTime: leapDay}, Entry{Name: "zip64 too", Mode: mode0644, Size: 99, ModTime: -1})
-	a, err := New(entries, Options{Comment: "end"})
+	a, err := New(entries, Options{Comment: "end", Owners: true, NTFSTimes: true})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -50,3 +50,26 @@ func TestOptionsStrictly(t *testing.T) {
 		}
 	}
 }
+
+// Owners are the entries' own in every block.
+func TestOwnersInBlocks(t *testing.T) {
+	t.Parallel()
+	var entries []Entry
+	for i := range 2*blockLen + 1 {
+		entries = append(entries, Entry{Name: fmt.Sprintf("%06d", i), Mode: mode0644, ModTime: leapDay, UID: uint32(i) + 1, GID: ^uint32(i)})
+	}
+	a, err := New(entries, Options{Owners: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := a.NewReader(pattern{a})
+	got, err := strictzip.Parse(r, r.Size())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, p := range got.Entries {
+		if e := entries[i]; p.Owner == nil || p.Owner.UID != e.UID || p.Owner.GID != e.GID || a.Entry(i) != e {
+			t.Fatalf("entry %d: got %+v, %+v; want %+v", i, p.Owner, a.Entry(i), e)
+		}
+	}
+}

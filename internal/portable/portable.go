@@ -46,13 +46,14 @@ var checks = []check{
 	{(*subject).hasDrive, "name starts", "names start", "as paths on a Windows drive do, for which Node's yauzl and others refuse the whole archive: rename or exclude them"},
 	{any1(hasReservedRune), "name holds one of", "names hold one of", `< > : " | ? *, which Windows doesn't allow: rename or exclude them`},
 	{any1(endsBadly), "name ends in a dot or blank,", "names end in a dot or blank,", "which Windows drops: rename or exclude them"},
-	{any1(isLong), "name has a part", "names have a part", "of more than 255 bytes, which no file system takes: shorten it"},
+	{any1(isLong), "name has a part", "names have a part", "of more than 255 bytes, which Linux can't extract: shorten it"},
 	{(*subject).longPath, "path is", "paths are", "longer than 259 characters, which most Windows programs can't extract: shorten them"},
 	{(*subject).hardToRead, "name holds", "names hold", "control characters, backslashes, or bytes that are not UTF-8, for which some readers refuse the whole archive: set names: escape"},
 	{(*subject).leadsOut, "symbolic link leads", "symbolic links lead", "out of the archive, and 7-Zip refuses to extract them: exclude them, or set symlinks: follow"},
 	{(*subject).isLink, "entry is a symbolic link,", "entries are symbolic links,", "which Windows programs and Python's zipfile extract as small files: exclude them, or set symlinks: follow"},
-	{(*subject).timeLost, "time is", "times are", "outside of 1970 to 2038-01-19, and stored to two seconds within 1980 to 2107 alone: set ntfs_times: true"},
-	{(*subject).timeNegative, "NTFS time is", "NTFS times are", "before 1970, at which Java's jar stops: set ntfs_times: false, or mtime"},
+	{(*subject).timeLate, "time is", "times are", "after 2038-01-19, and stored to two seconds, at most 2107: set ntfs_times: true, or mtime"},
+	{(*subject).timeEarly, "time is", "times are", "before 1970, which readers see as 1980: set mtime, or ntfs_times: true, with which Java's jar can't extract them"},
+	{(*subject).timeNegative, "time is", "times are", "before 1970, and Java's jar stops at such an NTFS time: set mtime"},
 }
 
 // Check returns what is wrong with an archive, a message each.
@@ -150,9 +151,9 @@ func (s *subject) leadsOut() bool {
 	return to == ".." || strings.HasPrefix(to, "../")
 }
 
-func (s *subject) timeLost() bool {
-	return !s.plan.NTFSTimes() && (s.ModTime < 0 || s.ModTime > math.MaxInt32)
-}
+func (s *subject) timeLate() bool { return !s.plan.NTFSTimes() && s.ModTime > math.MaxInt32 }
+
+func (s *subject) timeEarly() bool { return !s.plan.NTFSTimes() && s.ModTime < 0 }
 
 func (s *subject) timeNegative() bool { return s.plan.NTFSTimes() && s.ModTime < 0 }
 

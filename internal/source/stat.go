@@ -30,6 +30,8 @@ type Stat struct {
 	UID   uint32
 	GID   uint32
 	Dev   uint64
+	// MountPoint tells that something is mounted here, where the kernel knows (5.8).
+	MountPoint bool
 }
 
 // IsDir, IsRegular and IsSymlink tell the file type.
@@ -68,6 +70,7 @@ func statAt(dirfd int, name string, flags int) (Stat, error) {
 		GID:      stx.Gid,
 		Dev:      unix.Mkdev(stx.Dev_major, stx.Dev_minor),
 	}
+	s.MountPoint = stx.Attributes&stx.Attributes_mask&unix.STATX_ATTR_MOUNT_ROOT != 0
 	if stx.Mask&unix.STATX_BTIME != 0 {
 		s.Btime = nanos(stx.Btime)
 	}
