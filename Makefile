@@ -39,7 +39,7 @@ bench: deps build ## measure, as ratios to other programs in the same run
 interop: build ## read archives with other people's programs and libraries, and write docs/interop.md
 	@GO='$(GO)' scripts/deps.sh interop
 	@$(MAKE) --no-print-directory -C internal/interop/adapters OUT='$(CURDIR)/bin/interop'
-	$(GO) run ./internal/interop -report docs/interop.md
+	$(GO) run ./internal/interop -report docs/interop.md $(INTEROP)
 
 fuzz: ## run each fuzz target for FUZZTIME, 10 minutes by default
 	@GO='$(GO)' scripts/fuzz.sh $(FUZZTIME)

@@ -13,7 +13,7 @@ import (
 )
 
 // A central directory of 4 GiB, on both sides: its size alone decides. Most of it
-// are names of over 65,000 bytes, which the daemon keeps: this takes 10 GiB of
+// are names of over 65,000 bytes, which the daemon keeps: this takes 12 GB of
 // memory, hence the build tag.
 func TestDirectorySizeMounted(t *testing.T) {
 	require.Needs(t, "fuse", "zipinfo")

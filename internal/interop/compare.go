@@ -14,24 +14,28 @@ type difference struct {
 	text string
 }
 
-func (d *difference) Error() string { return d.kind + ": " + d.text }
+// Kinds of differences beside those that compare tells.
+const (
+	unreadable   = "unreadable"    // the reader says itself that it fails
+	slow         = "slow"          // it was not finished in time
+	notInstalled = "not installed" // it could not be started
+)
+
+func (d *difference) Error() string {
+	if d.kind == unreadable {
+		return d.text
+	}
+	return d.kind + ": " + d.text
+}
 
 func differ(kind, format string, args ...any) *difference {
 	return &difference{kind, clip(fmt.Sprintf(format, args...))}
 }
 
-// alike tells whether a reader fails on another program's archive as it does on
-// ours. Whether it says that an archive is broken or loses entries of it is chance.
-func (d *difference) alike(other *difference) bool {
-	grave := []string{unreadable, "entries", "names", "types", "sizes", "CRCs", "content"}
-	return d.kind == other.kind || slices.Contains(grave, d.kind) && slices.Contains(grave, other.kind)
-}
-
 // compare holds what a reader tells against the tree, as far as it tells it, and
-// returns the first difference. With another one given, only what is like it
-// counts, and the order of the entries does not: this is for other programs'
-// archives.
-func compare(r *reader, got, want []entry, like *difference) *difference {
+// returns the first difference of each kind. Other programs' archives may be in
+// another order.
+func compare(r *reader, got, want []entry, anyOrder bool) (all []*difference) {
 	if r.tells&lastOnly != 0 {
 		return nil
 	}
@@ -39,22 +43,22 @@ func compare(r *reader, got, want []entry, like *difference) *difference {
 	if r.tells&noDirs != 0 {
 		got = slices.DeleteFunc(got, func(e entry) bool { return e.kind == 'd' })
 	}
-	if r.tells&unsorted != 0 || like != nil {
+	if r.tells&unsorted != 0 || anyOrder {
 		byName := func(a, b entry) int { return cmp.Compare(a.name, b.name) }
 		slices.SortStableFunc(got, byName)
 		slices.SortStableFunc(want, byName)
 	}
 	if len(got) != len(want) {
-		return differ("entries", "%d, want %d%s", len(got), len(want), firstMissing(got, want))
+		return []*difference{differ("entries", "%d, want %d%s", len(got), len(want), firstMissing(got, want))}
 	}
 	for i := range want {
 		for _, d := range compareEntry(r.tells, &got[i], &want[i]) {
-			if like == nil || d.alike(like) {
-				return d
+			if !slices.ContainsFunc(all, func(have *difference) bool { return have.kind == d.kind }) {
+				all = append(all, d)
 			}
 		}
 	}
-	return nil
+	return all
 }
 
 // expected is the part of a tree that a reader is about.

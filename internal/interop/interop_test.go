@@ -36,7 +36,7 @@ func TestReaders(t *testing.T) {
 		t.Errorf("got %s", out.String())
 	}
 	report, err := os.ReadFile(filepath.Join(dir, "report.md"))
-	if err != nil || !strings.Contains(string(report), "| unzip | unzip | dmlto | ✓ |") || strings.Contains(string(report), dir) {
+	if err != nil || !strings.Contains(string(report), "| unzip | unzip | dmlto | ✓ |") || strings.Contains(string(report), "vzip-interop-") {
 		t.Errorf("the report is %v %s", err, report)
 	}
 }
@@ -60,7 +60,7 @@ func TestCompare(t *testing.T) {
 		want   string // kind of difference
 	}{
 		{"nothing", all, func(e []entry) []entry { return e }, ""},
-		{"order", all, func(e []entry) []entry { return []entry{e[1], e[0], e[2]} }, "names"},
+		{"order", all, func(e []entry) []entry { return []entry{e[1], e[0], e[2]} }, "names|types|modes|times|owners|sizes|CRCs|content"},
 		{"order does not count", all | unsorted, func(e []entry) []entry { return []entry{e[2], e[0], e[1]} }, ""},
 		{"missing", all, func(e []entry) []entry { return e[1:] }, "entries"},
 		{"more", all, func(e []entry) []entry { return append(e, e[2]) }, "entries"},
@@ -70,7 +70,7 @@ func TestCompare(t *testing.T) {
 		{"size", all, func(e []entry) []entry { e[1].size++; return e }, "sizes"},
 		{"CRC", all, func(e []entry) []entry { e[1].crc++; return e }, "CRCs"},
 		{"content", all, func(e []entry) []entry { e[1].sha = "abd"; return e }, "content"},
-		{"content not read", all, func(e []entry) []entry { e[1].sha, e[1].told = "", all&^content; return e }, "reader"},
+		{"content not read", all, func(e []entry) []entry { e[1].sha, e[1].told = "", all&^content; return e }, "reader|content"},
 		{"target", all, func(e []entry) []entry { e[2].sha = "u"; return e }, "links"},
 		{"a link as a file", all, func(e []entry) []entry { e[2].kind = 'f'; return e }, "types"},
 		{"a link as a file, by one who knows none", all &^ links, func(e []entry) []entry { e[2].kind = 'f'; return e }, ""},
@@ -89,8 +89,8 @@ func TestCompare(t *testing.T) {
 		{"group", all, func(e []entry) []entry { e[1].gid = 0; return e }, "owners"},
 	} {
 		got := ""
-		if d := compare(&reader{tells: test.tells}, test.change(tree()), tree(), nil); d != nil {
-			got = d.kind
+		for _, d := range compare(&reader{tells: test.tells}, test.change(tree()), tree(), false) {
+			got = strings.TrimPrefix(got+"|"+d.kind, "|")
 		}
 		if got != test.want {
 			t.Errorf("%s: got %q, want %q", test.name, got, test.want)
@@ -136,7 +136,7 @@ func TestLimits(t *testing.T) {
 				found = found || matches(l.reader, r.name) && matches(l.archive, c.name)
 			}
 		}
-		if !found || l.reason == "" {
+		if !found || l.reason == "" || l.kinds == "" {
 			t.Errorf("%+v is nobody's", l)
 		}
 	}
@@ -169,7 +169,7 @@ func TestResume(t *testing.T) {
 				return nil, nil
 			}})
 		}
-		return newTable(&workplace{dir: t.TempDir()}, readers, []*prepared{{testCase: testCase{name: "plain"}}}, "mnt")
+		return newTable(&workplace{dir: t.TempDir(), vzip: os.Args[0]}, readers, []*prepared{{testCase: testCase{name: "plain"}}}, "mnt")
 	}
 	fill := func(names ...string) *table {
 		tab := make(names...)
@@ -192,5 +192,66 @@ func TestResume(t *testing.T) {
 	}
 	if runs["good"] != 1 || runs["another"] != 1 || runs["broken"] != 2 {
 		t.Errorf("got %v runs", runs)
+	}
+}
+
+// Only what a known limit explains, and what happens with another program's archive
+// too, is a limit.
+func TestEvidence(t *testing.T) {
+	require.Needs(t, "zip", "7z", "python3")
+	dir := t.TempDir()
+	nodes := []node{text("a", "data\n")}
+	stored := filepath.Join(dir, "stored")
+	if err := errors.Join(os.Mkdir(stored, 0o755), makeTree(stored, nodes, true)); err != nil {
+		t.Fatal(err)
+	}
+	want, err := wanted(stored, nodes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The known limit of bsdtar is with names in the case unicode.
+	read := func(ours, others []entry, fails error) outcome {
+		r := &reader{name: "bsdtar", tells: size | content, read: func(_ context.Context, _ *workplace, archive string) ([]entry, error) {
+			if strings.Contains(archive, "/peer/") {
+				return others, fails
+			}
+			return ours, fails
+		}}
+		tab := newTable(&workplace{dir: dir, extracts: dir}, []*reader{r}, []*prepared{{testCase: testCase{name: "unicode"}, stored: stored, want: want}}, "mnt")
+		tab.fill(t.Context(), 1, io.Discard)
+		return tab.cells[0][0].outcome
+	}
+	good := want[0]
+	good.told = size | content
+	named, torn := good, good
+	named.name, torn.sha = "A", "torn"
+	both := named
+	both.sha = "torn"
+	for _, test := range []struct {
+		name         string
+		ours, others entry
+		fails        error
+		want         outcome
+	}{
+		{"right", good, named, nil, passed},
+		{"the limit, and others'", named, named, nil, limited},
+		{"the limit, ours alone", named, good, nil, failed},
+		{"the limit, others otherwise", named, torn, nil, failed},
+		{"something else", torn, torn, nil, failed},
+		{"something else besides", both, both, nil, failed},
+		{"an error", good, good, errors.New("no"), failed},
+		{"not installed", good, good, &difference{notInstalled, "no"}, failed},
+	} {
+		if got := read([]entry{test.ours}, []entry{test.others}, test.fails); got != test.want {
+			t.Errorf("%s: got %v, want %v", test.name, got, test.want)
+		}
+	}
+	// Evidence that was cut off is none.
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	tab := newTable(&workplace{dir: dir, extracts: dir}, []*reader{{name: "bsdtar", read: func(context.Context, *workplace, string) ([]entry, error) { return nil, ctx.Err() }}},
+		[]*prepared{{testCase: testCase{name: "unicode"}, stored: stored, want: want}}, "mnt")
+	if c := tab.read(ctx, tab.readers[0], tab.cases[0]); c.done || c.outcome == limited {
+		t.Errorf("got %+v of a run that was cancelled", c)
 	}
 }

@@ -192,7 +192,7 @@ func zipcmp(ctx context.Context, w *workplace, archive string) ([]entry, error) 
 	defer done()
 	other := filepath.Join(dir, "other.zip")
 	tree := filepath.Join(w.dir, "stored", strings.TrimSuffix(filepath.Base(archive), ".zip"))
-	if _, err := w.run(ctx, tree, nil, "/usr/bin/python3", "-c", pythonWriter, other); err != nil {
+	if _, err := w.run(ctx, tree, nil, nil, "python3", "-c", pythonWriter, other); err != nil {
 		return nil, err
 	}
 	out, err := w.output(ctx, "zipcmp", "-t", archive, other)

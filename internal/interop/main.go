@@ -35,7 +35,7 @@ func main() {
 	cases := flag.String("cases", "", "only those that match this pattern")
 	flag.BoolVar(&o.light, "light", false, "without the cases that take minutes")
 	flag.StringVar(&o.extracts, "extracts", "", "folder that readers extract to (default $TMPDIR); one in memory is quicker, with 9 GB for the largest")
-	flag.StringVar(&o.resume, "resume", "", "file of readings: those of an earlier run are repeated only where they failed")
+	flag.StringVar(&o.resume, "resume", "", "file of readings: those of an earlier run with the same program are repeated only where they failed")
 	flag.IntVar(&o.jobs, "jobs", 2, "readers that run at once")
 	flag.Parse()
 	var err error

@@ -36,7 +36,7 @@ func byCommand(command ...string) func(context.Context, *workplace, string, stri
 			}
 			line = append(line, word)
 		}
-		_, err := w.run(ctx, tree, nil, line...)
+		_, err := w.run(ctx, tree, nil, nil, line...)
 		return err
 	}
 }
@@ -123,7 +123,7 @@ with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED, strict_timestamps=False) as z
 var peers = []peer{
 	{"Info-ZIP zip", byCommand("sh", "-c", `zip -q -0 -r -y "$0" . && { [ ! -s "$1" ] || zip -q -z "$0" <"$1"; }`, "ARCHIVE", "COMMENT")},
 	{"7-Zip", byCommand("7z", "a", "-bd", "-tzip", "-mx0", "-snl", "ARCHIVE", ".")},
-	{"Python zipfile", byCommand("/usr/bin/python3", "-c", pythonWriter, "ARCHIVE", "COMMENT")},
+	{"Python zipfile", byCommand("python3", "-c", pythonWriter, "ARCHIVE", "COMMENT")},
 	{"Go archive/zip", byGo},
 }
 

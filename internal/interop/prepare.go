@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -85,6 +86,10 @@ func (w *workplace) mount(ctx context.Context, cases []*prepared) (mnt string, u
 	}
 	return mnt, func() error {
 		_, err := w.output(context.Background(), w.vzip, "umount", mnt)
+		if err != nil { // a reader that hangs must not keep it
+			_, lazy := w.output(context.Background(), w.vzip, "umount", "--lazy", mnt)
+			err = errors.Join(err, lazy)
+		}
 		return err
 	}, nil
 }

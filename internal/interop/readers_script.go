@@ -6,13 +6,13 @@ var scriptReaders = []reader{
 		name:  "Python zipfile",
 		from:  "python3",
 		tells: size | crc | content | modes | links | dosTime,
-		read:  adapter("/usr/bin/python3", "$ADAPTERS/script/read.py", "zipfile"),
+		read:  adapter("python3", "$ADAPTERS/script/read.py", "zipfile"),
 	},
 	{
 		name:  "Python zipimport",
 		from:  "python3",
 		tells: size | crc | content | dosTime,
-		read:  adapter("/usr/bin/python3", "$ADAPTERS/script/read.py", "zipimport"),
+		read:  adapter("python3", "$ADAPTERS/script/read.py", "zipimport"),
 	},
 	{
 		name:  "Perl Archive::Zip",

@@ -14,29 +14,44 @@ type reading struct {
 	Seconds           float64
 }
 
-// load takes over what an earlier run has read, but for what failed.
+// readings are those of one build of the program under test.
+type readings struct {
+	Program  string // SHA-256 of its file
+	Readings []reading
+}
+
+// load takes over what an earlier run has read with the same program, but for what
+// failed.
 func (t *table) load(file string) error {
 	text, err := os.ReadFile(file)
 	if file == "" || errors.Is(err, os.ErrNotExist) {
 		return nil
 	}
-	var readings []reading
+	var old readings
 	if err == nil {
-		err = json.Unmarshal(text, &readings)
+		err = json.Unmarshal(text, &old)
 	}
 	if err != nil {
 		return fmt.Errorf("%s: %w", file, err)
 	}
-	for _, x := range readings {
+	if program, err := t.program(); err != nil || program != old.Program {
+		return err
+	}
+	for _, x := range old.Readings {
 		if c := t.cell(x.Reader, x.Archive); c == nil {
 			t.kept = append(t.kept, x)
 		} else if x.Problem == "" {
 			*c = cell{done: true}
-		} else if knownLimit(x.Reader, x.Archive) != "" {
+		} else if knownLimit(x.Reader, x.Archive) != nil {
 			*c = cell{done: true, outcome: limited, problem: x.Problem, evidence: x.Evidence}
 		}
 	}
 	return nil
+}
+
+func (t *table) program() (string, error) {
+	_, _, sha, err := fileSums(t.w.vzip)
+	return sha, err
 }
 
 // cell returns the place of a reader and an archive, nil if the table has none.
@@ -56,13 +71,17 @@ func (t *table) save(file string) error {
 	if file == "" {
 		return nil
 	}
-	readings := t.kept
+	all := t.kept
 	t.each(func(r *reader, c *prepared, x cell) {
 		if x.done && x.outcome != failed {
-			readings = append(readings, reading{r.name, c.name, x.problem, x.evidence, x.took.Seconds()})
+			all = append(all, reading{r.name, c.name, x.problem, x.evidence, x.took.Seconds()})
 		}
 	})
-	text, err := json.MarshalIndent(readings, "", "\t")
+	program, err := t.program()
+	if err != nil {
+		return err
+	}
+	text, err := json.MarshalIndent(readings{program, all}, "", "\t")
 	if err != nil {
 		return err
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -96,21 +95,26 @@ func (t *table) fill(ctx context.Context, jobs int, progress io.Writer) {
 	wg.Wait()
 }
 
-// read runs a reader on a case's archive.
-func (t *table) read(ctx context.Context, r *reader, c *prepared) cell {
+// read runs a reader on a case's archive. Only what a known limit explains, and
+// what happens with another program's archive as well, is a limit.
+func (t *table) read(ctx context.Context, r *reader, c *prepared) (out cell) {
 	begin := time.Now()
-	archive := filepath.Join(t.mnt, c.name+".zip")
-	d := t.attempt(ctx, r, archive, c, nil)
-	out := cell{took: time.Since(begin), done: ctx.Err() == nil}
-	if d == nil {
+	all := t.attempt(ctx, r, filepath.Join(t.mnt, c.name+".zip"), c, false)
+	out.took = time.Since(begin)
+	defer func() { out.done = ctx.Err() == nil }()
+	if len(all) == 0 {
 		return out
 	}
-	out.outcome, out.problem = failed, d.text
-	if d.kind != unreadable {
-		out.problem = d.Error()
-	}
-	if knownLimit(r.name, c.name) == "" {
+	out.outcome, out.problem = failed, all[0].Error()
+	l := knownLimit(r.name, c.name)
+	if l == nil {
 		return out
+	}
+	for _, d := range all {
+		if !l.explains(d) {
+			out.problem = d.Error()
+			return out
+		}
 	}
 	for _, by := range peers {
 		archive, err := t.peers.archive(ctx, by, c)
@@ -118,23 +122,21 @@ func (t *table) read(ctx context.Context, r *reader, c *prepared) cell {
 			out.evidence = "no evidence: " + clip(err.Error())
 			continue
 		}
-		same := t.attempt(ctx, r, archive, c, d)
-		if same != nil && same.alike(d) {
-			out.outcome, out.evidence = limited, fmt.Sprintf("by %s: %s", by.name, same.text)
-			break
+		for _, d := range t.attempt(ctx, r, archive, c, true) {
+			if l.explains(d) && ctx.Err() == nil {
+				out.outcome, out.evidence = limited, fmt.Sprintf("by %s: %s", by.name, d.Error())
+				return out
+			}
 		}
 		out.evidence = "other programs' archives are read"
 	}
 	return out
 }
 
-// unreadable is the kind of failure that a reader tells itself.
-const unreadable = "unreadable"
-
 // attempt runs a reader and compares what it tells, as compare does.
-func (t *table) attempt(ctx context.Context, r *reader, archive string, c *prepared, like *difference) *difference {
+func (t *table) attempt(ctx context.Context, r *reader, archive string, c *prepared, anyOrder bool) []*difference {
 	most := readLimit
-	if knownLimit(r.name, c.name) != "" {
+	if knownLimit(r.name, c.name) != nil {
 		most = limitedLimit
 	}
 	ctx, cancel := context.WithTimeout(ctx, most)
@@ -142,14 +144,14 @@ func (t *table) attempt(ctx context.Context, r *reader, archive string, c *prepa
 	got, err := r.read(ctx, t.w, archive)
 	var d *difference
 	switch {
+	case ctx.Err() != nil:
+		return []*difference{differ(slow, "not finished after %v", most)}
 	case errors.As(err, &d):
-		return d
-	case errors.Is(err, exec.ErrNotFound):
-		return &difference{"not installed", clip(err.Error())}
+		return []*difference{d}
 	case err != nil:
-		return &difference{unreadable, clip(t.w.plain(err.Error()))}
+		return []*difference{differ(unreadable, "%s", t.w.plain(err.Error()))}
 	}
-	return compare(r, got, c.want, like)
+	return compare(r, got, c.want, anyOrder)
 }
 
 func (t *table) count(o outcome) (n int) {
@@ -187,7 +189,7 @@ func (t *table) print(w io.Writer) {
 		switch {
 		case x.outcome == failed:
 			fmt.Fprintf(w, "FAIL %s, %s: %s %s\n", r.name, c.name, x.problem, x.evidence)
-		case x.outcome == passed && knownLimit(r.name, c.name) != "":
+		case x.outcome == passed && knownLimit(r.name, c.name) != nil:
 			fmt.Fprintf(w, "note: %s, %s: passes, though its limit is known\n", r.name, c.name)
 		}
 	})
@@ -233,7 +235,7 @@ A reader tells: **s**izes, **C**RC-32s, content (**d**ata), permissions (**m**od
 	b.WriteString("\n## Known limits\n\nWhat the reader did, and what it did with another program's archive of the same tree.\n\n| reader | archive | reason | with vzip's | with another's |\n| --- | --- | --- | --- | --- |\n")
 	t.each(func(r *reader, c *prepared, x cell) {
 		if x.outcome == limited {
-			fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", r.name, c.name, knownLimit(r.name, c.name), cellText(x.problem), cellText(x.evidence))
+			fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", r.name, c.name, knownLimit(r.name, c.name).reason, cellText(x.problem), cellText(x.evidence))
 		}
 	})
 	return []byte(b.String())

@@ -2,10 +2,10 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
-	"fmt"
 	"os"
-	"strings"
 )
 
 // Programs that people read archives with: those that extract, those that list,
@@ -72,7 +72,7 @@ func extract(command ...string) func(context.Context, *workplace, string) ([]ent
 		if in != nil {
 			defer in.Close()
 		}
-		if _, err := w.run(ctx, dir, in, words(command, archive, "")...); err != nil {
+		if _, err := w.run(ctx, dir, in, nil, words(command, archive, "")...); err != nil {
 			return nil, err
 		}
 		return walkTree(dir)
@@ -127,13 +127,9 @@ func firstOf(command ...string) func(context.Context, *workplace, string) ([]ent
 			return nil, err
 		}
 		defer in.Close()
-		out, err := w.run(ctx, w.dir, in, command...)
-		if err != nil {
-			return nil, err
-		}
-		e := entry{kind: 'f', told: content}
-		_, _, e.sha, err = sums(strings.NewReader(out))
-		return []entry{e}, err
+		h := sha256.New()
+		_, err = w.run(ctx, w.dir, in, h, command...)
+		return []entry{{kind: 'f', told: content, sha: hex.EncodeToString(h.Sum(nil))}}, err
 	})
 }
 
@@ -151,11 +147,7 @@ func mounted(command ...string) func(context.Context, *workplace, string) ([]ent
 			return nil, err
 		}
 		defer unmount()
-		entries, err := walkTree(dir)
-		if ctx.Err() != nil {
-			err = fmt.Errorf("not finished in time: %w", ctx.Err())
-		}
-		return entries, err
+		return walkTree(dir)
 	}
 }
 
@@ -166,7 +158,7 @@ func avfs(ctx context.Context, w *workplace, archive string) ([]entry, error) {
 		return nil, err
 	}
 	defer done()
-	unmount, err := w.serve(ctx, dir, "avfsd", "-f", dir)
+	unmount, err := w.serve(ctx, dir, "avfsd", "-f", "-o", "ro", dir)
 	if err != nil {
 		return nil, err
 	}

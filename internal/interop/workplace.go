@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -58,27 +58,35 @@ func (w *workplace) output(ctx context.Context, words ...string) (string, error)
 		return "", err
 	}
 	defer done()
-	return w.run(ctx, dir, nil, words...)
+	return w.run(ctx, dir, nil, nil, words...)
 }
 
-// run runs a program in a folder, with a file as its standard input.
-func (w *workplace) run(ctx context.Context, dir string, stdin *os.File, words ...string) (string, error) {
+// run runs a program in a folder, with a file as its standard input, and returns
+// what it prints, unless that goes to a writer.
+func (w *workplace) run(ctx context.Context, dir string, stdin *os.File, to io.Writer, words ...string) (string, error) {
 	cmd := w.command(ctx, dir, words...)
 	if stdin != nil {
 		cmd.Stdin = stdin
 	}
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	err := cmd.Run()
+	if to != nil {
+		cmd.Stdout = to
+	}
+	err := cmd.Start()
+	if err != nil {
+		return "", &difference{notInstalled, w.plain(err.Error())}
+	}
+	err = cmd.Wait()
 	switch {
 	case ctx.Err() != nil:
-		return "", fmt.Errorf("not finished in time: %w", ctx.Err())
+		return "", ctx.Err()
 	case err != nil:
 		said := firstLine(stderr.String())
 		if said == "" {
 			said = firstLine(stdout.String())
 		}
-		return stdout.String(), &exitError{err, w.plain(said)}
+		return stdout.String(), &exitError{err, clip(w.plain(said))}
 	}
 	return stdout.String(), nil
 }
@@ -104,12 +112,15 @@ func (w *workplace) serve(ctx context.Context, dir string, words ...string) (unm
 	ctx, cancel := context.WithCancel(ctx)
 	ended := make(chan error, 1)
 	go func() {
-		_, err := w.run(ctx, w.dir, nil, words...)
+		_, err := w.run(ctx, w.dir, nil, nil, words...)
 		ended <- err
 	}()
 	unmount = func() {
 		if unix.Unmount(dir, 0) != nil {
 			_ = unix.Unmount(dir, unix.MNT_DETACH)
+		}
+		if now, err := device(dir); err != nil || now != before {
+			panic("interop: " + dir + " can't be unmounted, and what is mounted there must not be removed")
 		}
 		select {
 		case <-ended:
@@ -123,6 +134,7 @@ func (w *workplace) serve(ctx context.Context, dir string, words ...string) (unm
 		select {
 		case err := <-ended:
 			cancel()
+			_ = unix.Unmount(dir, unix.MNT_DETACH) // it may have mounted before it failed
 			if err == nil {
 				err = errors.New("it ended, and nothing is mounted")
 			}
@@ -163,7 +175,7 @@ var spaces = regexp.MustCompile(`\s+`)
 func firstLine(text string) string {
 	for line := range strings.Lines(text) {
 		if line = strings.TrimSpace(spaces.ReplaceAllString(line, " ")); len(line) > 3 {
-			return clip(line)
+			return line
 		}
 	}
 	return ""
