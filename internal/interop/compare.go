@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -43,19 +42,40 @@ func compare(r *reader, got, want []entry, anyOrder bool) (all []*difference) {
 	if r.tells&noDirs != 0 {
 		got = slices.DeleteFunc(got, func(e entry) bool { return e.kind == 'd' })
 	}
-	if r.tells&unsorted != 0 || anyOrder {
-		byName := func(a, b entry) int { return cmp.Compare(a.name, b.name) }
-		slices.SortStableFunc(got, byName)
-		slices.SortStableFunc(want, byName)
-	}
 	if len(got) != len(want) {
 		return []*difference{differ("entries", "%d, want %d%s", len(got), len(want), firstMissing(got, want))}
 	}
+	add := func(d *difference) {
+		if !slices.ContainsFunc(all, func(have *difference) bool { return have.kind == d.kind }) {
+			all = append(all, d)
+		}
+	}
+	anyOrder = anyOrder || r.tells&unsorted != 0
+	named := map[string]int{}
+	for i := range got {
+		named[got[i].name] = i
+	}
+	lost := map[string]int{} // data of entries that have no counterpart by name
 	for i := range want {
-		for _, d := range compareEntry(r.tells, &got[i], &want[i]) {
-			if !slices.ContainsFunc(all, func(have *difference) bool { return have.kind == d.kind }) {
-				all = append(all, d)
-			}
+		at, ok := named[want[i].name]
+		switch {
+		case r.tells&onlyOne != 0:
+			at = i
+		case !ok:
+			add(differ("names", "%+.60q is missing, and at its place is %+.60q", want[i].name, got[i].name))
+			lost[want[i].sha]++
+			continue
+		case at != i && !anyOrder:
+			add(differ("order", "%+.60q is number %d, want %d", want[i].name, at, i))
+		}
+		for _, d := range compareEntry(r.tells, &got[at], &want[i]) {
+			add(d)
+		}
+		delete(named, want[i].name)
+	}
+	for name, i := range named {
+		if lost[got[i].sha]--; lost[got[i].sha] < 0 && r.tells&content != 0 && r.tells&onlyOne == 0 {
+			add(differ("content", "%+.60q has the data of no entry", name))
 		}
 	}
 	return all
@@ -127,9 +147,9 @@ func compareEntry(tells fields, got, want *entry) (all []*difference) {
 	if want.kind == 'l' {
 		dataKind = "links"
 	}
-	check(got.name == want.name || tells&onlyOne != 0, "names", "is %+.60q", got.name)
 	check(got.kind == want.kind, "types", "is %c, want %c", got.kind, want.kind)
 	check(untold == 0, "reader", "lacks fields %#x", uint(untold))
+	of &^= untold
 	check(of&size == 0 || got.size == want.size, "sizes", "has %d bytes, want %d", got.size, want.size)
 	check(of&crc == 0 || got.crc == want.crc, "CRCs", "has %08x, want %08x", got.crc, want.crc)
 	check(of&content == 0 || got.sha == want.sha, dataKind, "has other data")
