@@ -50,6 +50,8 @@ var limits = []limit{
 
 	// Many and large entries.
 	{"zipdetails|archivemount", "count", slow, "takes minutes for as many entries: its time grows with the square of their number"},
+	{"archivemount", "large|edge", slow, "takes minutes for a large file: each read starts at the file's beginning again"},
+	{"fuse-zip", "large|edge", unreadable, "ends when a file of 4 GiB is read"},
 	{"Mono SharpZipLib ZipFile", "count|large|edge", zip64Kinds, "knows no ZIP64"},
 	{"Mono SharpZipLib ZipInputStream", "large|edge", zip64Kinds, "knows no ZIP64 entries"},
 	{"Node (fflate unzipSync|jszip|pizzip|adm-zip|@endo/zip|uzip|but-unzip|Yarn's libzip|zip)", "large|edge", unreadable, "wants the whole archive in memory, and Node gives 2 GiB"},
