@@ -51,14 +51,15 @@ var limits = []limit{
 	// Many and large entries.
 	{"zipdetails|archivemount", "count", slow, "takes minutes for as many entries: its time grows with the square of their number"},
 	{"archivemount", "large|edge", slow, "takes minutes for a large file: each read starts at the file's beginning again"},
-	{"fuse-zip", "large|edge", unreadable, "ends when a file of 4 GiB is read"},
+	{"fuse-zip", "large", unreadable, "ends when a file of 4 GiB is read"},
 	{"Mono SharpZipLib ZipFile", "count|large|edge", zip64Kinds, "knows no ZIP64"},
 	{"Mono SharpZipLib ZipInputStream", "large|edge", zip64Kinds, "knows no ZIP64 entries"},
 	{"Node (fflate unzipSync|jszip|pizzip|adm-zip|@endo/zip|uzip|but-unzip|Yarn's libzip|zip)", "large|edge", unreadable, "wants the whole archive in memory, and Node gives 2 GiB"},
 	{"Node Yarn's JsZipImpl", "count|large|edge", zip64Kinds, "knows no ZIP64"},
 	{"Node (@endo/zip|uzip|but-unzip|zip)", "count", zip64Kinds, "knows no ZIP64"},
 	{"Python zipimport|PHP (PharData|PclZip)|Ruby Archive::Zip|Tcl .*|Erlang .*|zziplib|Zipios.*|KArchive.*|Android libziparchive|OCaml camlzip|advzip.*|aapt.*|zipalign.*|sqlite3.*|busybox unzip", "count|large|edge", zip64Kinds, "knows no ZIP64, or not all of it"},
-	{"PhysicsFS|minizip|miniunzip|D std.zip|unar|lsar|avfs", "large|edge", zip64Kinds, "knows no ZIP64, or not all of it"},
+	{"PhysicsFS|avfs", "large", zip64Kinds, "knows no ZIP64, or not all of it"},
+	{"minizip|miniunzip|D std.zip|unar|lsar", "large|edge", zip64Kinds, "knows no ZIP64, or not all of it"},
 }
 
 // zip64Kinds are what readers without ZIP64 do: some refuse the archive, some lose

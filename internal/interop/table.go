@@ -213,7 +213,7 @@ permissions, links, times and owners is compared with the source tree. %d of the
 own: it fails in the same way on an archive of the same tree by another program. This file is written by `+"`make interop`"+`.
 
 A reader tells: **s**izes, **C**RC-32s, content (**d**ata), permissions (**m**odes), **l**inks, **t**imes (**T**: from the MS-DOS fields alone), **o**wners;
-**v**: only that the archive is right; **1**: the first file alone.
+**v**: only that the archive is right; **1**: the first entry alone.
 
 `, len(t.readers), len(t.cases), t.count(passed), len(t.readers)*len(t.cases), t.count(limited))
 	b.WriteString("| reader | from | tells |")
