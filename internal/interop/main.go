@@ -69,7 +69,7 @@ func run(ctx context.Context, o options, stdout, progress io.Writer) (err error)
 	if os.Geteuid() != 0 {
 		return fmt.Errorf("owners and modes are restored for root alone: run this as root")
 	}
-	unix.Umask(0) // some readers obey it
+	defer unix.Umask(unix.Umask(0)) // some readers obey it
 	dir, err := os.MkdirTemp("", "vzip-interop-")
 	if err != nil {
 		return err

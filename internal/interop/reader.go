@@ -54,7 +54,7 @@ type entry struct {
 // in its words is that folder, $OUT the one that it was built into. It gets the
 // archive's path as its last argument, and prints a line an entry:
 //
-//	name=HEX type=f|d|l size=N crc=XXXXXXXX sha=HEX mode=OCTAL mtime=N uid=N gid=N
+//	name=HEX type=f|d|l size=N crc=HEX sha=HEX mode=OCTAL mtime=N uid=N gid=N
 //
 // in the library's order. HEX of name is that of its UTF-8 bytes; sha the
 // SHA-256 of the entry's data, which is read through the library in full. What a
