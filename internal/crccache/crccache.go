@@ -41,6 +41,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"vzip/internal/checksum"
 	"vzip/internal/source"
 )
 
@@ -71,7 +72,7 @@ func KeyOf(path string) Key {
 type Record struct {
 	Key
 	source.Identity
-	CRC32 uint32
+	checksum.Sum
 }
 
 // Cache is a folder with remembered CRCs. Several processes may use one at once.
@@ -208,7 +209,7 @@ func decode(slot []byte) (Record, bool) {
 	return Record{
 		Key:      Key(slot[:16]),
 		Identity: source.Identity{Size: num(16), Mtime: num(24), Ctime: num(32), Btime: num(40), Ino: uint64(num(48))},
-		CRC32:    binary.LittleEndian.Uint32(slot[56:]),
+		Sum:      checksum.Sum{CRC32: binary.LittleEndian.Uint32(slot[56:])},
 	}, sound(slot)
 }
 

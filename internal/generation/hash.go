@@ -189,17 +189,20 @@ func (g *Generation) Hash(ctx context.Context, o HashOptions) (err, cacheErr err
 			return source.Open(g.ref(f), g.identity(f))
 		},
 		Check: func(i int, f *source.File) error { return f.Check(g.identity(first(i))) },
-		Done: func(i int, crc uint32, err error) {
+		Done: func(i int, sum checksum.Sum, err error) {
+			if errors.Is(err, checksum.ErrTooLarge) {
+				err = fmt.Errorf("%s: %w", g.ref(first(i)).Path(), err)
+			}
 			if err != nil {
 				mu.Lock()
 				defer mu.Unlock()
 				failed = append(failed, err)
 				return
 			}
-			g.setCRC(int(todo[i]), crc)
+			g.setCRC(int(todo[i]), sum.CRC32)
 			if id := g.identity(first(i)); o.Cache != nil && id.Ctime < time.Now().UnixNano() {
 				// A failed cache says so again in Flush.
-				_ = o.Cache.Add(crccache.Record{Key: crccache.KeyOf(g.ref(first(i)).Path()), Identity: id, CRC32: crc})
+				_ = o.Cache.Add(crccache.Record{Key: crccache.KeyOf(g.ref(first(i)).Path()), Identity: id, Sum: sum})
 			}
 		},
 		Progress: o.Progress,
