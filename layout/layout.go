@@ -66,6 +66,13 @@ type Modes string
 // Owners says whether entries have their owners' numbers.
 type Owners string
 
+// OnBusy says what becomes of a file that a program has open for writing, or that
+// keeps changing, while its CRC-32 is worked out. Who works that out acts on it.
+type OnBusy string
+
+// Expose says who may read an archive where the mount lets other users in.
+type Expose string
+
 // Values of the options of these types.
 const (
 	SymlinksStore  Symlinks = "store"
@@ -85,6 +92,13 @@ const (
 
 	OwnersOmit  Owners = "omit"
 	OwnersStore Owners = "store"
+
+	OnBusyFail OnBusy = "fail"
+	OnBusySkip OnBusy = "skip"
+	OnBusyWait OnBusy = "wait"
+
+	ExposeSources Expose = "sources"
+	ExposeWorld   Expose = "world"
 )
 
 // Options are an archive's options; "defaults" sets them for all archives.
@@ -99,10 +113,15 @@ type Options struct {
 	NTFSTimes     bool   // for times before 1970 and after 2038-01-19
 	Owners        Owners
 	OneFileSystem bool // don't enter what is mounted inside a source
+	OnBusy        OnBusy
+	Expose        Expose
 }
 
 func defaultOptions() Options {
-	return Options{Symlinks: SymlinksStore, Special: SpecialSkip, Names: NamesError, Modes: ModesSource, Owners: OwnersOmit, Directories: true}
+	return Options{
+		Symlinks: SymlinksStore, Special: SpecialSkip, Names: NamesError, Modes: ModesSource, Owners: OwnersOmit, Directories: true,
+		OnBusy: OnBusyFail, Expose: ExposeSources,
+	}
 }
 
 // pos is a place in the layout file, both numbers from 1.

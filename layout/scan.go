@@ -12,14 +12,24 @@ import (
 	"vzip/zipgen"
 )
 
-// Scan walks the sources and returns the plans of all archives, or with only
-// set of that archive alone. warn takes what the user should know and what stops
-// nothing. A *Problems error has all that is wrong.
-func (l *Layout) Scan(ctx context.Context, only string, warn func(string)) ([]*Plan, error) {
+// ScanOptions are what a scan is asked for. The zero value scans all, and warns
+// nobody.
+type ScanOptions struct {
+	Only string       // name of the one archive that is wanted; "" for all
+	Warn func(string) // takes what the user should know and what stops nothing
+	// Leave tells whether to leave a file out as if it were excluded, by its
+	// absolute path as [source.Ref.Path] has it. Folders and links are not asked
+	// about.
+	Leave func(path string) bool
+}
+
+// Scan walks the sources and returns the archives' plans. A *Problems error has
+// all that is wrong.
+func (l *Layout) Scan(ctx context.Context, o ScanOptions) ([]*Plan, error) {
 	problems := &Problems{File: l.File}
 	var archives []*Archive
 	for i := range l.Archives {
-		if only == "" || l.Archives[i].Name == only {
+		if o.Only == "" || l.Archives[i].Name == o.Only {
 			archives = append(archives, &l.Archives[i])
 		}
 	}
@@ -30,7 +40,12 @@ func (l *Layout) Scan(ctx context.Context, only string, warn func(string)) ([]*P
 			ctx: ctx, layout: l, a: a, problems: problems, listings: listings,
 			// Root may read all; asking would cost a system call a file.
 			access: os.Geteuid() != 0,
-			warn:   func(format string, args ...any) { warn(oneline.Text(fmt.Sprintf(format, args...))) },
+			leave:  o.Leave,
+			warn: func(format string, args ...any) {
+				if o.Warn != nil {
+					o.Warn(oneline.Text(fmt.Sprintf(format, args...)))
+				}
+			},
 		}
 		plans = append(plans, s.archive())
 		if err := ctx.Err(); err != nil {
@@ -51,6 +66,7 @@ type scan struct {
 	problems *Problems
 	listings *listings
 	access   bool
+	leave    func(path string) bool
 	warn     func(format string, args ...any)
 
 	plan    *Plan
@@ -84,7 +100,7 @@ type file struct {
 func (s *scan) stoppedEarly() bool { return len(s.problems.List) > maxProblems }
 
 func (s *scan) archive() *Plan {
-	s.plan = &Plan{Name: s.a.Name, layout: s.layout, archive: s.a}
+	s.plan = &Plan{Name: s.a.Name, access: Access{Mode: 0o444}, layout: s.layout, archive: s.a}
 	s.builder = zipgen.NewBuilder(zipgen.Options{Comment: s.a.Comment, Owners: s.a.Owners == OwnersStore, NTFSTimes: s.a.NTFSTimes})
 	devices := map[uint64]uint16{}
 	for it := range s.merged() {

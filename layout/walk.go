@@ -68,7 +68,9 @@ func (w *walker) walk() {
 			w.source("source %s: %v: make it readable", w.m.Source, err)
 			return
 		}
-		w.emit(item{name: w.m.As, rel: w.m.ref.Rel, stat: stat})
+		if w.leave == nil || !w.leave(w.m.ref.Path()) {
+			w.emit(item{name: w.m.As, rel: w.m.ref.Rel, stat: stat})
+		}
 		return
 	}
 	prefix := ""
@@ -186,6 +188,9 @@ func (w *walker) child(parent source.Ref, prefix string, c source.Child, whole b
 	}
 	in = w.include.match(ref.Rel, isDir) || whole
 	if !in && !(isDir && w.include.reach(ref.Rel)) {
+		return item{}, false, false
+	}
+	if w.leave != nil && !isDir && !c.IsSymlink() && w.leave(ref.Path()) {
 		return item{}, false, false
 	}
 	if c.Err != nil {
