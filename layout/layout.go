@@ -6,6 +6,7 @@
 package layout
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -14,6 +15,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"golang.org/x/sys/unix"
 
 	"vzip/internal/oneline"
 	"vzip/internal/source"
@@ -236,6 +239,7 @@ func Load(file string, env func(string) (string, bool)) (*Layout, error) {
 // a file or a folder.
 func (l *Layout) findSources(problems *Problems) {
 	numbers := map[string]int{}
+	mounts := readMounts()
 	for a := range l.Archives {
 		for m := range l.Archives[a].Mappings {
 			m := &l.Archives[a].Mappings[m]
@@ -244,6 +248,10 @@ func (l *Layout) findSources(problems *Problems) {
 			}
 			if len(problems.List) > maxProblems {
 				return
+			}
+			if point := mounts.at(m.Source); point != "" {
+				problems.add(m.pos, true, "%s", inVzip(m.Source, point))
+				continue
 			}
 			// Links in the path that the user wrote are followed; what they
 			// lead to is the root that nothing is read outside of.
@@ -260,7 +268,11 @@ func (l *Layout) findSources(problems *Problems) {
 				m.stat, err = ref.Lstat()
 			}
 			if err != nil {
-				problems.add(m.pos, true, "source %s: %v: %s", m.Source, cause(err), sourceHint(m.given))
+				problems.add(m.pos, true, "source %s: %v: %s", m.Source, cause(err), sourceHint(m.given, err))
+				continue
+			}
+			if mounts.vzip[m.stat.Dev] {
+				problems.add(m.pos, true, "%s", inVzip(m.Source, real))
 				continue
 			}
 			switch {
@@ -288,8 +300,10 @@ var shellVariable = regexp.MustCompile(`\$[A-Za-z_]`)
 
 // sourceHint says what to do about a source that can't be looked at. Shells
 // expand what a layout file does not.
-func sourceHint(given string) string {
+func sourceHint(given string, err error) string {
 	switch {
+	case errors.Is(err, unix.ENOTCONN):
+		return deadHint
 	case strings.HasPrefix(given, "~"):
 		return "~ is not expanded here: write ${HOME}"
 	case shellVariable.MatchString(given):

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"vzip/internal/oneline"
+	"vzip/internal/source"
 	"vzip/zipgen"
 )
 
@@ -34,6 +35,7 @@ func (l *Layout) Scan(ctx context.Context, o ScanOptions) ([]*Plan, error) {
 		}
 	}
 	listings := newListings(archives)
+	mounts, ways := readMounts(), map[string]*source.Stat{}
 	var plans []*Plan
 	for _, a := range archives {
 		s := &scan{
@@ -41,6 +43,7 @@ func (l *Layout) Scan(ctx context.Context, o ScanOptions) ([]*Plan, error) {
 			// Root may read all; asking would cost a system call a file.
 			access: os.Geteuid() != 0,
 			leave:  o.Leave,
+			mounts: mounts, ways: ways, rights: rights{mounts: mounts},
 			warn: func(format string, args ...any) {
 				if o.Warn != nil {
 					o.Warn(oneline.Text(fmt.Sprintf(format, args...)))
@@ -67,6 +70,9 @@ type scan struct {
 	listings *listings
 	access   bool
 	leave    func(path string) bool
+	mounts   *mountTable
+	ways     map[string]*source.Stat // folders above sources, by path
+	rights   rights
 	warn     func(format string, args ...any)
 
 	plan    *Plan
@@ -75,7 +81,7 @@ type scan struct {
 	// that something else needs as a folder.
 	files   []file
 	special leftOut // FIFOs, sockets, devices
-	mounts  leftOut // mount points that were not entered
+	passed  leftOut // mount points that were not entered
 }
 
 // leftOut counts what an archive should have had, perhaps, and keeps the first.
@@ -100,7 +106,7 @@ type file struct {
 func (s *scan) stoppedEarly() bool { return len(s.problems.List) > maxProblems }
 
 func (s *scan) archive() *Plan {
-	s.plan = &Plan{Name: s.a.Name, access: Access{Mode: 0o444}, layout: s.layout, archive: s.a}
+	s.plan = &Plan{Name: s.a.Name, layout: s.layout, archive: s.a}
 	s.builder = zipgen.NewBuilder(zipgen.Options{Comment: s.a.Comment, Owners: s.a.Owners == OwnersStore, NTFSTimes: s.a.NTFSTimes})
 	devices := map[uint64]uint16{}
 	for it := range s.merged() {
@@ -130,8 +136,8 @@ func (s *scan) archive() *Plan {
 	if s.special.count > 0 {
 		s.warn("archive %s: %d special files left out, the first is %s: exclude them to silence this, or set special: error", s.a.Name, s.special.count, s.special.first)
 	}
-	if s.mounts.count > 0 {
-		s.warn("archive %s: %d mount points not entered because of one_file_system, the first is %s: exclude them to silence this", s.a.Name, s.mounts.count, s.mounts.first)
+	if s.passed.count > 0 {
+		s.warn("archive %s: %d mount points not entered because of one_file_system, the first is %s: exclude them to silence this", s.a.Name, s.passed.count, s.passed.first)
 	}
 	archive, err := s.builder.Archive()
 	if err != nil {
@@ -139,6 +145,7 @@ func (s *scan) archive() *Plan {
 		return nil
 	}
 	s.plan.Archive = archive
+	s.plan.access = s.rights.access(isRoot())
 	if n, first, second := clashes(archive); n > 0 {
 		s.warn("archive %s: %d names differ from another in case or Unicode form alone, the first are %q and %q: on macOS and Windows only one of each is kept", s.a.Name, n, first, second)
 	}
