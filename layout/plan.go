@@ -15,6 +15,7 @@ type Plan struct {
 	ModTime      int64  // the newest of the entries', in seconds since 1970
 	SkippedLinks int    // symbolic links left out because of symlinks: skip
 
+	access  Access
 	layout  *Layout
 	archive *Archive
 	blocks  [][]record

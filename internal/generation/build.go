@@ -34,7 +34,7 @@ func Build(ctx context.Context, l *layout.Layout, only string, o Options) (*Gene
 		}
 	}
 	for try := 1; ; try++ {
-		plans, err := l.Scan(ctx, only, warn)
+		plans, err := l.Scan(ctx, layout.ScanOptions{Only: only, Warn: warn})
 		if err != nil {
 			return nil, err
 		}

@@ -13,6 +13,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"vzip/layout"
 )
 
 // Any number of readers get the right bytes, with few sources open at a time.
@@ -108,7 +110,7 @@ func TestUnknownCRC(t *testing.T) {
 	dir := t.TempDir()
 	write(t, dir, map[string]string{"src/x": "12345"})
 	l := load(t, dir, twoArchives)
-	plans, err := l.Scan(context.Background(), "", func(string) {})
+	plans, err := l.Scan(context.Background(), layout.ScanOptions{})
 	must(t, err)
 	g := New(plans, nil)
 	defer g.Close()
