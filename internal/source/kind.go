@@ -11,11 +11,13 @@ import (
 type Kind uint8
 
 const (
-	// Unknown file systems (network, FUSE, overlay) may have coarse stamps and
-	// stale attributes, and not know of all writers.
+	// Unknown file systems (network, FUSE) may have coarse stamps and stale
+	// attributes, and not know of all writers.
 	Unknown Kind = iota
 	// Memory file systems punch holes before they stamp.
 	Memory
+	// Overlay file systems don't know who maps the files of their layers.
+	Overlay
 	// Local file systems stamp each change before the new data can be read.
 	Local
 )
@@ -37,6 +39,8 @@ func (f *File) Kind() Kind {
 		return Local
 	case unix.TMPFS_MAGIC, unix.RAMFS_MAGIC:
 		return Memory
+	case unix.OVERLAYFS_SUPER_MAGIC:
+		return Overlay
 	}
 	return Unknown
 }

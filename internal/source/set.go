@@ -95,6 +95,15 @@ func (s *Set) Drop(e *Opened) {
 	}
 }
 
+// DropKey is Drop for what is open behind a key, if anything is.
+func (s *Set) DropKey(x Index, key uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if e := s.files[place{x, key}]; e != nil {
+		s.drop(e)
+	}
+}
+
 func (s *Set) drop(e *Opened) {
 	if s.files[e.place] != e {
 		return

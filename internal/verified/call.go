@@ -3,6 +3,7 @@ package verified
 import (
 	"context"
 	"fmt"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -14,11 +15,12 @@ import (
 type Call struct {
 	ctx      context.Context
 	deadline time.Time
-	timer    *time.Timer
 
 	at  atomic.Pointer[device] // whose slot it holds
 	key atomic.Uint64          // of the source that it reads
 }
+
+var timers = sync.Pool{New: func() any { return time.NewTimer(time.Hour) }}
 
 // Begin starts the call anew. Nothing of the call before may still run.
 func (c *Call) Begin(ctx context.Context, timeout time.Duration) {
@@ -26,20 +28,21 @@ func (c *Call) Begin(ctx context.Context, timeout time.Duration) {
 	c.key.Store(0)
 }
 
-// wait waits for done, but not longer than anybody waits for the call.
-func (c *Call) wait(done <-chan struct{}) error {
-	if c.timer == nil {
-		c.timer = time.NewTimer(time.Until(c.deadline))
-	} else {
-		c.timer.Reset(time.Until(c.deadline))
-	}
-	defer c.timer.Stop()
+// Key returns the source that the call has to do with at present.
+func (c *Call) Key() uint64 { return c.key.Load() }
+
+// Wait waits for done, but not longer than anybody waits for the call.
+func (c *Call) Wait(done <-chan struct{}) error {
+	timer := timers.Get().(*time.Timer)
+	timer.Reset(time.Until(c.deadline))
+	defer timers.Put(timer)
+	defer timer.Stop()
 	select {
 	case <-done:
 		return nil
 	case <-c.ctx.Done():
 		return c.ctx.Err()
-	case <-c.timer.C:
+	case <-timer.C:
 		return errLate
 	}
 }

@@ -8,6 +8,7 @@
 package verified
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -24,6 +25,8 @@ import (
 // comparable.
 type Sources interface {
 	source.Index
+	// Size returns the size of a source when it was hashed, in bytes.
+	Size(key uint64) int64
 	// Device returns the number of the file system that a source is on.
 	Device(key uint64) uint64
 	// BlockCRC returns the CRC-32 of block n of a source.
@@ -127,14 +130,14 @@ func (r *Reader) ReadFull(c *Call, x Sources, key uint64, p []byte, off int64) e
 			return err
 		}
 	}
-	_, id, _ := x.Source(key)
+	whole := x.Size(key)
 	for len(p) > 0 {
 		n, in := int(off/checksum.BlockLen), off%checksum.BlockLen
-		size := blockSize(id.Size, n)
+		size := blockSize(whole, n)
 		var took int
 		var err error
-		if whole := wholeBlocks(id.Size, off, len(p)); in == 0 && whole > 0 {
-			took, err = whole, r.readWhole(d, x, key, p[:whole], n)
+		if blocks := wholeBlocks(whole, off, len(p)); in == 0 && blocks > 0 {
+			took, err = blocks, r.readWhole(d, x, key, p[:blocks], n)
 		} else {
 			took, err = r.readPart(c, d, x, key, p[:min(int64(len(p)), size-in)], n, in)
 		}
@@ -165,7 +168,7 @@ func wholeBlocks(size, off int64, n int) int {
 func (r *Reader) readStat(d *device, x Sources, key uint64, p []byte, off int64) (done bool, err error) {
 	o, err := r.set.Acquire(x, key)
 	if err != nil {
-		return false, r.missing(x, key, err)
+		return false, r.missing(d, x, key, err)
 	}
 	defer r.set.Release(o)
 	if seeded.On("stat-before") {
@@ -189,10 +192,12 @@ func (r *Reader) readStat(d *device, x Sources, key uint64, p []byte, off int64)
 func (r *Reader) readWhole(d *device, x Sources, key uint64, p []byte, n int) error {
 	o, err := r.set.Acquire(x, key)
 	if err != nil {
-		return r.missing(x, key, err)
+		return r.missing(d, x, key, err)
 	}
 	bad := 0 // bytes before the first block that is not right
-	if err = o.ReadFull(p, int64(n)*checksum.BlockLen); err == nil {
+	err = o.ReadFull(p, int64(n)*checksum.BlockLen)
+	d.answered.Store(now())
+	if err == nil {
 		for bad < len(p) {
 			q := p[bad:min(len(p), bad+checksum.BlockLen)]
 			want, err := x.BlockCRC(key, n+bad/checksum.BlockLen)
@@ -207,7 +212,7 @@ func (r *Reader) readWhole(d *device, x Sources, key uint64, p []byte, n int) er
 		}
 	}
 	if bad == len(p) {
-		return r.sure(d, x, key, o)
+		return r.sure(x, key, o)
 	}
 	r.set.Release(o)
 	for ; bad < len(p); bad += checksum.BlockLen {
@@ -220,13 +225,12 @@ func (r *Reader) readWhole(d *device, x Sources, key uint64, p []byte, n int) er
 
 // readPart reads a part of block n, which others may want a part of, too.
 func (r *Reader) readPart(c *Call, d *device, x Sources, key uint64, p []byte, n int, in int64) (int, error) {
-	_, id, _ := x.Source(key)
-	b, load := r.blocks.acquire(place{x, key, n}, int(blockSize(id.Size, n)))
+	b, load := r.blocks.acquire(place{x, key, n}, int(blockSize(x.Size(key), n)))
 	defer r.blocks.release(b)
 	if load {
 		r.blocks.loaded(b, r.load(d, x, key, b.data, n))
 	} else if ready, wait := r.blocks.ready(b); !ready {
-		if err := c.wait(wait); err != nil {
+		if err := c.Wait(wait); err != nil {
 			return 0, err
 		}
 	}
@@ -246,12 +250,13 @@ func (r *Reader) load(d *device, x Sources, key uint64, p []byte, n int) error {
 	for try := 1; ; try++ {
 		o, err := r.set.Acquire(x, key)
 		if err != nil {
-			return r.missing(x, key, err)
+			return r.missing(d, x, key, err)
 		}
 		err = o.ReadFull(p, int64(n)*checksum.BlockLen)
+		d.answered.Store(now())
 		got := crc32.ChecksumIEEE(p)
 		if err == nil && (got == want || seeded.On("no-crc")) {
-			return r.sure(d, x, key, o)
+			return r.sure(x, key, o)
 		}
 		if try > 1 {
 			err = r.wrong(x, key, o, err, n, want, got)
@@ -264,16 +269,13 @@ func (r *Reader) load(d *device, x Sources, key uint64, p []byte, n int) error {
 }
 
 // sure ends a read whose bytes are right, and looks whether the file drifted.
-func (r *Reader) sure(d *device, x Sources, key uint64, o *source.Opened) error {
+func (r *Reader) sure(x Sources, key uint64, o *source.Opened) error {
 	is, err := o.Identity()
 	r.set.Release(o)
 	if err == nil && !x.Known(key, is) {
-		err = x.Drifted(key, is)
-	} else {
-		err = nil // the bytes are right
+		return x.Drifted(key, is)
 	}
-	d.answered.Store(now())
-	return err
+	return nil // the bytes are right, whatever statx says
 }
 
 // wrong decides what it is that made a block's bytes wrong, or unreadable.
@@ -283,7 +285,7 @@ func (r *Reader) wrong(x Sources, key uint64, o *source.Opened, err error, n int
 	changed := new(source.ChangedError)
 	switch {
 	case statErr != nil:
-		return cmpErr(err, statErr)
+		return cmp.Or(err, statErr)
 	case !x.Known(key, is):
 		x.Changed(key, is)
 		return &source.ChangedError{Path: ref.Path(), What: was.Diff(is)}
@@ -295,15 +297,9 @@ func (r *Reader) wrong(x Sources, key uint64, o *source.Opened, err error, n int
 	return &CorruptError{Path: ref.Path(), Offset: int64(n) * checksum.BlockLen, Want: want, Got: got}
 }
 
-func cmpErr(a, b error) error {
-	if a != nil {
-		return a
-	}
-	return b
-}
-
 // missing ends a read whose source can't be opened.
-func (r *Reader) missing(x Sources, key uint64, err error) error {
+func (r *Reader) missing(d *device, x Sources, key uint64, err error) error {
+	d.answered.Store(now())
 	if errors.As(err, new(*source.ChangedError)) {
 		x.Changed(key, source.Identity{})
 	}
