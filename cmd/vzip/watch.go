@@ -14,7 +14,7 @@ import (
 const (
 	// quiet is how long nothing has to change before a change is looked into, and
 	// longest how long one that goes on is waited for.
-	quiet    = 500 * time.Millisecond
+	quiet   = 500 * time.Millisecond
 	longest = 10 * time.Second
 )
 
