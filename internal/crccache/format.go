@@ -117,7 +117,7 @@ const (
 )
 
 func (s *scanner) scan(r io.Reader) error {
-	in := bufio.NewReaderSize(r, 1<<20)
+	in := bufio.NewReaderSize(r, bufferLen)
 	var slot [slotLen]byte
 	for n := int64(0); ; n++ {
 		k, err := io.ReadFull(in, slot[:])
@@ -193,12 +193,13 @@ func (s *scanner) tail(slot []byte) bool {
 	if s.number++; s.number < s.tails {
 		return true
 	}
-	s.state = idle
-	if s.crc == s.rec.CRC32 {
-		s.emit()
-	} else {
+	if s.crc != s.rec.CRC32 {
 		s.damaged++
+		s.state = broken
+		return true
 	}
+	s.state = idle
+	s.emit()
 	return true
 }
 

@@ -154,6 +154,7 @@ func TestCacheFails(t *testing.T) {
 	cache, err := crccache.Open(filepath.Join(dir, "cache"))
 	must(t, err)
 	must(t, os.Remove(filepath.Join(dir, "cache")))
+	must(t, os.WriteFile(filepath.Join(dir, "cache"), nil, 0o600)) // no folder can be made again
 	var r read
 	o := r.options(t, cache)
 	var warned []string
