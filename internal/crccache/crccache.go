@@ -108,10 +108,13 @@ func Open(dir string) (*Cache, error) {
 }
 
 func (c *Cache) makeFolder() error {
-	if err := os.MkdirAll(c.dir, 0o700); err != nil {
+	var fi os.FileInfo
+	err := again(func() (err error) {
+		if err = os.MkdirAll(c.dir, 0o700); err == nil {
+			fi, err = os.Lstat(c.dir)
+		}
 		return err
-	}
-	fi, err := os.Lstat(c.dir)
+	})
 	if err != nil {
 		return err
 	}
@@ -238,13 +241,19 @@ func (c *Cache) Flush() error {
 
 // flush writes what is pending, and long if it isn't nil.
 func (c *Cache) flush(long *Record) {
-	// The folder may be removed at any time: try again in a new one.
+	c.err = again(func() error { return c.write(long) })
+	c.pending = c.pending[:0]
+}
+
+// again does f until the folder isn't removed meanwhile, as it can be at any time.
+func again(f func() error) (err error) {
 	for range 100 {
-		if c.err = c.write(long); !errors.Is(c.err, os.ErrNotExist) {
+		err = f()
+		if !errors.Is(err, os.ErrNotExist) && !errors.Is(err, os.ErrExist) {
 			break
 		}
 	}
-	c.pending = c.pending[:0]
+	return err
 }
 
 // lock takes the lock of those who write. Whoever had it may have been in a folder

@@ -115,11 +115,9 @@ func TestFolderRemoved(t *testing.T) {
 			c := open(t, dir)
 			c.compactMin = 50 * slotLen
 			for k := range figure.N(200, 5000) {
-				if err := c.Add(either(w, k)); err != nil {
-					t.Error(err)
-				}
-				if err := c.Flush(); err != nil {
-					t.Error(err)
+				if c.Add(either(w, k)); c.Flush() != nil {
+					t.Error(c.Flush())
+					return
 				}
 			}
 		})
