@@ -42,7 +42,7 @@ func TestProcesses(t *testing.T) {
 	t.Parallel()
 	rounds, processes := figure.N(3, 100), 0
 	for round := range rounds {
-		dir := filepath.Join(t.TempDir(), "cache")
+		dir := cacheInMemory(t, nil)
 		var wg sync.WaitGroup
 		n := 2 + (round*3)%7
 		processes += n
