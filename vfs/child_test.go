@@ -4,8 +4,11 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
+	"io"
+	"math/rand/v2"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"runtime/debug"
 
 	"golang.org/x/sys/unix"
@@ -17,6 +20,7 @@ var children = map[string]func(args []string) error{
 	"read":    readMain,
 	"serve":   serveMain,
 	"follow":  followMain,
+	"storm":   stormMain,
 	"crowd":   crowdMain,
 	"latency": latencyMain,
 }
@@ -145,8 +149,119 @@ func through(p part, copyTo func(to int, off *int64, n int) (int, error)) ([]byt
 // it is killed.
 func serveMain(args []string) error { return errors.New("not yet") }
 
-func followMain(args []string) error { return errors.New("not yet") }
+// followMain opens a file and maps it; for each line of its input it reads at
+// random places in all ways, judges that all of it is of one generation, and writes
+// that one's number.
+func followMain(args []string) error {
+	fd, err := unix.Open(args[0], unix.O_RDONLY, 0)
+	if err != nil {
+		return err
+	}
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil {
+		return err
+	}
+	m, err := unix.Mmap(fd, 0, int(st.Size), unix.PROT_READ, unix.MAP_SHARED)
+	if err != nil {
+		return err
+	}
+	first := true
+	var number uint32
+	one := func(data []byte, off int64) error {
+		got, err := judge(data, off)
+		if err == nil && !first && got != number {
+			err = fmt.Errorf("at %d: generation %d in one of generation %d", off, got, number)
+		}
+		first, number = false, got
+		return err
+	}
+	buf := make([]byte, 64<<10)
+	for in := bufio.NewScanner(os.Stdin); in.Scan(); {
+		for range 4 {
+			off := rand.Int64N(st.Size/8-1) * 8
+			p := buf[:min(st.Size-off, int64(8+rand.IntN(len(buf)/8)*8), int64(len(buf)))]
+			if n, err := unix.Pread(fd, p, off); err != nil || n != len(p) {
+				return fmt.Errorf("pread of %d at %d: %d bytes and error %v", len(p), off, n, err)
+			}
+			if err := one(p, off); err != nil {
+				return err
+			}
+			off = rand.Int64N(st.Size/8-1) * 8
+			if err := one(m[off:min(st.Size, off+32<<10)], off); err != nil {
+				return fmt.Errorf("mapped: %w", err)
+			}
+		}
+		if _, err := fmt.Println(number); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 func crowdMain(args []string) error { return errors.New("not yet") }
 
 func latencyMain(args []string) error { return errors.New("not yet") }
+
+// stormMain opens and reads a file again and again until its input ends, and writes
+// how often it opened, how often it read, and how often something was wrong.
+func stormMain(args []string) error {
+	end := make(chan struct{})
+	go func() {
+		_, _ = io.Copy(io.Discard, os.Stdin)
+		close(end)
+	}()
+	var opens, reads, bad int
+	for {
+		select {
+		case <-end:
+			_, err := fmt.Println(opens, reads, bad)
+			return err
+		default:
+		}
+		n, err := stormOnce(args[0])
+		opens++
+		reads += n
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			bad++
+		}
+	}
+}
+
+func stormOnce(path string) (reads int, err error) {
+	var st unix.Stat_t
+	if err := unix.Stat(path, &st); err != nil {
+		return 0, fmt.Errorf("stat: %w", err)
+	}
+	names, err := os.ReadDir(filepath.Dir(path))
+	if err != nil || len(names) != 1 {
+		return 0, fmt.Errorf("readdir: %v and error %w", names, err)
+	}
+	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return 0, fmt.Errorf("open: %w", err)
+	}
+	defer unix.Close(fd)
+	if err := unix.Fstat(fd, &st); err != nil {
+		return 0, fmt.Errorf("fstat: %w", err)
+	}
+	ways := []string{"pread", "readv", "mmap", "sendfile", "splice"}
+	for range 1 + rand.IntN(4) {
+		off := rand.Int64N(st.Size/8) * 8
+		p := part{off, int(min(st.Size-off, 8+8*rand.Int64N(16<<10)))}
+		way := ways[rand.IntN(len(ways))]
+		data, err := readWays[way](fd, p)
+		if err != nil || len(data) != p.n {
+			return reads, fmt.Errorf("%s of %+v: %d bytes and error %w", way, p, len(data), err)
+		}
+		number, err := judge(data, off)
+		if err != nil {
+			return reads, fmt.Errorf("%s of %+v: %w", way, p, err)
+		}
+		if st.Ino != 1000+uint64(number) {
+			return reads, fmt.Errorf("%s of %+v: generation %d in inode %d", way, p, number, st.Ino)
+		}
+		reads++
+	}
+	return reads, nil
+}
