@@ -39,6 +39,21 @@ func (c *Client) Session(rnd *rand.Rand, n int) error {
 	return nil
 }
 
+// Hold opens the archive and reads from this one handle until done says so.
+func (c *Client) Hold(rnd *rand.Rand, done func() bool) error {
+	r, err := OpenCurrent(c.Path)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	for !done() {
+		if err := c.ReadOnce(r, rnd); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // ReadOnce reads once from an open archive.
 func (c *Client) ReadOnce(r *Reader, rnd *rand.Rand) error {
 	j := c.Judge(r.Ino)

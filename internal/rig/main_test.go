@@ -94,6 +94,7 @@ func newSite(t *testing.T, base string, seed uint64, sizes []int64) *site {
 	s.files, err = Grow(s.src, seed, sizes)
 	must(t, errors.Join(err, os.Mkdir(s.mnt, 0o755)))
 	must(t, WriteLayout(s.layout, map[string][]Part{archive: s.parts()}))
+	t.Cleanup(func() { _ = Detach(s.mnt) }) // where a failed test left it
 	return s
 }
 

@@ -69,20 +69,22 @@ func mutationRound(t *testing.T, s *site, o *Oracle, m *Mutator, counts *Counts,
 
 	var stop atomic.Bool
 	var readers sync.WaitGroup
-	for reader := range uint64(3) {
-		readers.Go(func() {
-			rnd := rand.New(rand.NewPCG(uint64(round), reader))
-			for last := false; ; last = stop.Load() {
-				if err := client.Session(rnd, 1+rnd.IntN(40)); err != nil {
-					t.Errorf("round %d, seed %d: %v\n%s\n%s", round, m.Seed, err, m.Log(""), mount.Log())
-					stop.Store(true)
-				}
-				if last || t.Failed() {
-					return
-				}
-			}
-		})
+	failed := func(err error) {
+		if err != nil {
+			t.Errorf("round %d, seed %d: %v\n%s\n%s", round, m.Seed, err, m.Log(""), mount.Log())
+			stop.Store(true)
+		}
 	}
+	for reader := range uint64(2) { // opened before anything changes
+		readers.Go(func() { failed(client.Hold(rand.New(rand.NewPCG(uint64(round), reader)), stop.Load)) })
+	}
+	readers.Go(func() { // opened again and again
+		rnd := rand.New(rand.NewPCG(uint64(round), 2))
+		for !stop.Load() {
+			failed(client.Session(rnd, 1+rnd.IntN(40)))
+			time.Sleep(time.Duration(rnd.IntN(2000)) * time.Microsecond)
+		}
+	})
 	rnd := rand.New(rand.NewPCG(uint64(round), 1<<32))
 	time.Sleep(5 * time.Millisecond)
 	for i := 0; i < mutationsAtOnce && !stop.Load(); i++ {
