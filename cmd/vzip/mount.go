@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"os/signal"
@@ -61,7 +62,10 @@ func (a *app) mountCommand() *cobra.Command {
 func (a *app) mount(file, dir string, f *mountFlags, o vfs.Options) error {
 	ctx, stop := untilSignal()
 	defer stop()
-	dir, err := vfs.CheckDir(dir)
+	dir, note, err := vfs.CheckDir(dir)
+	if note != "" {
+		a.log.Warn(note)
+	}
 	if err != nil {
 		return mountError(err)
 	}
@@ -131,7 +135,8 @@ func (a *app) serve(ctx context.Context, l *layout.Layout, dir string, o vfs.Opt
 			g.Close()
 			return nil, nil, err
 		}
-		files[i] = vfs.File{Path: archive.Name, Size: archive.Size(), ModTime: archive.ModTime, Inode: ino, ReaderAt: archive}
+		files[i] = vfs.File{Path: archive.Name, Size: archive.Size(), ModTime: archive.ModTime, Inode: ino,
+			Mode: 0o444, UID: uint32(os.Geteuid()), GID: uint32(os.Getegid()), Content: content{archive}}
 	}
 	if o.Source == "" {
 		if o.Source, err = filepath.Abs(l.File); err != nil {
@@ -147,6 +152,17 @@ func (a *app) serve(ctx context.Context, l *layout.Layout, dir string, o vfs.Opt
 	}
 	return g, m, nil
 }
+
+// content is an archive as a mount shows it.
+type content struct{ io.ReaderAt }
+
+func (c content) Open() (vfs.Handle, error) { return c, nil }
+
+func (c content) ReadAt(_ context.Context, p []byte, off int64) (int, error) {
+	return c.ReaderAt.ReadAt(p, off)
+}
+
+func (c content) Close() {}
 
 const (
 	// busyPoll is how often a busy mount is tried again.
