@@ -20,7 +20,8 @@ type attempt struct {
 	b           *bench
 	image       string // of the disk with the gated source
 	layout, mnt string
-	target      string // empty folder for what the client makes
+	target      string       // empty folder for what the client makes
+	umount      func() error // the disk
 	gate        *gate
 	daemon      *exec.Cmd
 	daemonEnded chan struct{}
@@ -93,7 +94,7 @@ func (a *attempt) start(ctx context.Context) error {
 	if err := os.WriteFile(a.image, image, 0o600); err != nil {
 		return err
 	}
-	if _, err := a.b.mountImage(ctx, a.image); err != nil {
+	if a.umount, err = a.b.mountImage(ctx, a.image); err != nil {
 		return err
 	}
 	if err := a.b.writeLayout(a.layout, false); err != nil {
@@ -125,8 +126,8 @@ func (a *attempt) start(ctx context.Context) error {
 	}
 }
 
-// end takes the mounts away. The file systems must be gone, or all that follows
-// would be about something else.
+// end takes the mounts away. They must be gone, or all that follows would be about
+// something else.
 func (a *attempt) end() error {
 	if a.daemon != nil && a.daemon.Process != nil {
 		for _, sig := range []os.Signal{syscall.SIGTERM, syscall.SIGKILL} {
@@ -143,11 +144,11 @@ func (a *attempt) end() error {
 	if a.gate != nil {
 		a.gate.close()
 	}
-	_ = unix.Unmount(a.b.path("disk"), unix.MNT_DETACH)
-	for _, dir := range []string{a.mnt, a.b.path("disk")} {
-		if list, err := os.ReadDir(dir); err != nil || len(list) > 0 {
-			return fmt.Errorf("%s is still mounted: %w", dir, err)
-		}
+	if list, err := os.ReadDir(a.mnt); err != nil || len(list) > 0 {
+		return fmt.Errorf("%s is still mounted: %w", a.mnt, err)
+	}
+	if a.umount != nil {
+		return a.umount()
 	}
 	return nil
 }
@@ -165,7 +166,7 @@ func (a *attempt) runClient(ctx context.Context, c client) (outcome, error) {
 		"HTTP=" + a.b.httpURL, "NGINX=" + a.b.nginxURL, "S3=" + a.b.s3URL,
 		"AWS_ACCESS_KEY_ID=" + s3Key, "AWS_SECRET_ACCESS_KEY=" + s3Secret, "AWS_ENDPOINT_URL=" + a.b.s3URL,
 		"RCLONE_CONFIG_GW_TYPE=s3", "RCLONE_CONFIG_GW_PROVIDER=Other", "RCLONE_CONFIG_GW_ENV_AUTH=true",
-		"RCLONE_CONFIG_GW_ENDPOINT=" + a.b.s3URL, "RCLONE_S3_NO_CHECK_BUCKET=true", "RCLONE_STATS=0",
+		"RCLONE_CONFIG_GW_ENDPOINT=" + a.b.s3URL, "RCLONE_S3_NO_CHECK_BUCKET=true", "RCLONE_CONFIG=/dev/null",
 	}
 	var said bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &said, &said

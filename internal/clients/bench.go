@@ -27,14 +27,12 @@ type bench struct {
 	s3URL     string
 }
 
-// Sizes of the archive's entries in bytes: several parts for clients that upload
-// in parts of 5 or 8 MiB, before, in and behind the gated entry.
-const (
-	firstSize = 24 << 20
-	gatedSize = 4 << 20
-	lastSize  = 28 << 20
-	imageSize = 16 << 20
-)
+// fullSizes are those of the archive's entries in bytes: several parts for clients
+// that upload in parts of 5 or 8 MiB, before and behind the gated entry.
+var fullSizes = [3]int{24 << 20, 4 << 20, 28 << 20}
+
+// imageSize is that of the disk, in bytes.
+const imageSize = 16 << 20
 
 // archiveName is the archive's path in the mount, and its copy's name.
 const archiveName = "a.zip"
@@ -45,21 +43,21 @@ func (b *bench) path(elem ...string) string {
 
 // makeSources makes source files, the disk image, and the archives that clients
 // have to end up with.
-func (b *bench) makeSources(ctx context.Context) error {
+func (b *bench) makeSources(ctx context.Context, sizes [3]int) error {
 	random := rand.NewChaCha8([32]byte{1})
 	fill := func(size int) []byte {
 		p := make([]byte, size)
 		_, _ = random.Read(p)
 		return p
 	}
-	b.sources = map[string][]byte{"1-first.bin": fill(firstSize), "2-gated.bin": fill(gatedSize), "3-last.bin": fill(lastSize)}
+	b.sources = map[string][]byte{"1-first.bin": fill(sizes[0]), "2-gated.bin": fill(sizes[1]), "3-last.bin": fill(sizes[2])}
 	for _, d := range []string{"disk", "mnt", "sink", "s3/bucket", "nginx/files", "home/.aws"} {
 		if err := os.MkdirAll(b.path(d), 0o755); err != nil {
 			return err
 		}
 	}
 	for name, data := range map[string][]byte{
-		"first.bin": b.sources["1-first.bin"], "last.bin": b.sources["3-last.bin"], "next.bin": fill(lastSize),
+		"first.bin": b.sources["1-first.bin"], "last.bin": b.sources["3-last.bin"], "next.bin": fill(sizes[2]),
 		// Two parts at a time: this archive of 7 parts is read as one of 35 is with the usual ten.
 		"home/.aws/config": []byte("[default]\nregion = us-east-1\ns3 =\n  max_concurrent_requests = 2\n"),
 	} {

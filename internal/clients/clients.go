@@ -30,7 +30,7 @@ const (
 )
 
 const (
-	dpkg   = `dpkg-query -W -f '${Package} ${Version}' `
+	dpkg   = `dpkg-query -W -f '${Package} ${Version}\n' `
 	curlTo = `curl -sS --fail --max-time 60 -T `
 )
 

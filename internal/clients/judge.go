@@ -36,7 +36,7 @@ type cell struct {
 
 // judge looks at what a client left.
 func (b *bench) judge(c client, s scenario, out outcome) cell {
-	x := cell{exit: out.exit, said: tellingLine(out.said)}
+	x := cell{exit: out.exit}
 	whole := false
 	folder := b.folder(c.server, out.target)
 	switch c.makes {
@@ -49,6 +49,9 @@ func (b *bench) judge(c client, s scenario, out outcome) cell {
 		x.left, whole = b.compareTree(folder)
 	case aVerdict:
 		x.left, whole = "–", s.good
+	}
+	if out.exit != 0 {
+		x.said = tellingLine(out.said)
 	}
 	switch {
 	case out.hung:
@@ -153,12 +156,16 @@ func (b *bench) compareTree(dir string) (left string, whole bool) {
 
 var telling = regexp.MustCompile(`(?i)stale|input/output|not connected|no such|error|fail|mismatch|incorrect|shrank|bad|cannot|can't|abort`)
 
+// stamp is what rclone begins its lines with.
+var stamp = regexp.MustCompile(`^\d{4}/\d\d/\d\d \d\d:\d\d:\d\d (ERROR|NOTICE) *: `)
+
 var spaces = regexp.MustCompile(`\s+`)
 
 // tellingLine returns the line of a client's messages that tells most.
 func tellingLine(text string) string {
 	line := ""
 	for l := range strings.Lines(text) {
+		l = stamp.ReplaceAllString(l, "")
 		if l = strings.TrimSpace(spaces.ReplaceAllString(l, " ")); len(l) < 4 {
 			continue
 		}

@@ -10,7 +10,10 @@ type limit struct {
 	instead          string // what to use, or to do
 }
 
-var limits = []limit{}
+var limits = []limit{
+	{"cat to a pipe", "stale.*|EIO|bit-rot|crash|cut off", silent, "a shell's exit code of a pipe is that of its last program", "`set -o pipefail`"},
+	{"curl -T -.*", "stale|EIO|bit-rot|crash|cut off", silent, "takes a read error of its standard input for the end of the file", "`curl --fail -T FILE`"},
+}
 
 // knownLimit returns what explains a verdict, nil if nothing does.
 func knownLimit(c client, s scenario, v verdict) *limit {

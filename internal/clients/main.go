@@ -17,12 +17,13 @@ import (
 	"path/filepath"
 	"regexp"
 	"syscall"
+	"time"
 )
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	var o options
+	o := options{all: allClients, patience: 5 * time.Second, sizes: fullSizes}
 	flag.StringVar(&o.vzip, "vzip", "bin/vzip", "the program under test")
 	flag.StringVar(&o.versitygw, "versitygw", "bin/versitygw", "the S3 server")
 	flag.StringVar(&o.report, "report", "", "write the table to this Markdown file")
@@ -45,7 +46,10 @@ func main() {
 // options are the command line's.
 type options struct {
 	vzip, versitygw, report string
+	all                     []client // that there are
 	clients, scenarios      *regexp.Regexp
+	sizes                   [3]int        // of the archive's entries, in bytes
+	patience                time.Duration // of HTTP servers with a client that sends nothing; more than a reload takes
 }
 
 // run fills the table and prints it. The error is that a cell failed, or that one
@@ -54,9 +58,9 @@ func run(ctx context.Context, o options, stdout, progress io.Writer) error {
 	if os.Geteuid() != 0 {
 		return fmt.Errorf("disks are mounted and their reads held up: run this as root")
 	}
-	t := &table{}
+	t := &table{gateway: gatewayVersion(o.versitygw)}
 	needed := map[server]bool{}
-	for _, c := range allClients {
+	for _, c := range o.all {
 		if o.clients.MatchString(c.name) {
 			t.clients = append(t.clients, c)
 			needed[c.server] = true
@@ -71,7 +75,7 @@ func run(ctx context.Context, o options, stdout, progress io.Writer) error {
 	if b.vzip, err = filepath.Abs(o.vzip); err != nil {
 		return err
 	}
-	if err := b.makeSources(ctx); err != nil {
+	if err := b.makeSources(ctx, o.sizes); err != nil {
 		return err
 	}
 	for _, s := range allScenarios {
@@ -79,7 +83,7 @@ func run(ctx context.Context, o options, stdout, progress io.Writer) error {
 			t.scenarios = append(t.scenarios, s)
 		}
 	}
-	stop, err := b.startServers(ctx, needed, o.versitygw)
+	stop, err := b.startServers(ctx, needed, o)
 	if err != nil {
 		return err
 	}

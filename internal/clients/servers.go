@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"debug/buildinfo"
 	"errors"
 	"fmt"
 	"io"
@@ -31,7 +32,7 @@ func (b *bench) folder(s server, target string) string {
 }
 
 // startServers starts those that are needed.
-func (b *bench) startServers(ctx context.Context, needed map[server]bool, versitygw string) (stop func(), err error) {
+func (b *bench) startServers(ctx context.Context, needed map[server]bool, o options) (stop func(), err error) {
 	var stops []func()
 	stop = func() {
 		for _, f := range stops {
@@ -39,7 +40,7 @@ func (b *bench) startServers(ctx context.Context, needed map[server]bool, versit
 		}
 	}
 	if needed[ownSink] {
-		s := httptest.NewServer(&sink{dir: b.path("sink")})
+		s := httptest.NewServer(&sink{dir: b.path("sink"), patience: o.patience})
 		stops = append(stops, s.Close)
 		b.httpURL = s.URL
 	}
@@ -56,7 +57,7 @@ http {
   proxy_temp_path proxy; fastcgi_temp_path fastcgi; uwsgi_temp_path uwsgi; scgi_temp_path scgi;
   server { listen %s; root files; dav_methods PUT; client_max_body_size 0; client_body_timeout %ds; }
 }
-`, address, bodyTimeout/time.Second)
+`, address, o.patience/time.Second)
 		if err := os.WriteFile(b.path("nginx", "nginx.conf"), []byte(config), 0o644); err != nil {
 			return stop, err
 		}
@@ -72,7 +73,8 @@ http {
 			return stop, err
 		}
 		b.s3URL = "http://" + address
-		if versitygw, err = filepath.Abs(versitygw); err != nil {
+		versitygw, err := filepath.Abs(o.versitygw)
+		if err != nil {
 			return stop, err
 		}
 		f, err := b.serve(ctx, address, versitygw, "--access", s3Key, "--secret", s3Secret, "--port", address, "--quiet", "posix", b.path("s3"))
@@ -82,6 +84,14 @@ http {
 		stops = append(stops, f)
 	}
 	return stop, nil
+}
+
+// gatewayVersion returns the S3 server's name and version.
+func gatewayVersion(path string) string {
+	if info, err := buildinfo.ReadFile(path); err == nil {
+		return "versitygw " + info.Main.Version
+	}
+	return "versitygw"
 }
 
 // freeAddress returns a TCP address of this machine that nobody listens at.
@@ -139,10 +149,10 @@ func (b *bench) serve(ctx context.Context, address string, words ...string) (sto
 
 // sink keeps what is PUT to it, if all of it came: as many bytes as Content-Length
 // says, or a body that ends as a chunked one has to.
-type sink struct{ dir string }
-
-// bodyTimeout is how long servers wait for the next bytes of a request.
-const bodyTimeout = 4 * time.Second
+type sink struct {
+	dir      string
+	patience time.Duration // with a client that sends nothing
+}
 
 func (s *sink) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodPut {
@@ -164,7 +174,7 @@ func (s *sink) store(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	defer os.Remove(f.Name())
-	n, err := io.Copy(f, &patient{r.Body, http.NewResponseController(w)})
+	n, err := io.Copy(f, &patient{r.Body, http.NewResponseController(w), s.patience})
 	if err := errors.Join(err, f.Close()); err != nil {
 		return err
 	}
@@ -178,10 +188,11 @@ func (s *sink) store(w http.ResponseWriter, r *http.Request) error {
 type patient struct {
 	body       io.Reader
 	controller *http.ResponseController
+	patience   time.Duration
 }
 
 func (p *patient) Read(b []byte) (int, error) {
-	if err := p.controller.SetReadDeadline(time.Now().Add(bodyTimeout)); err != nil {
+	if err := p.controller.SetReadDeadline(time.Now().Add(p.patience)); err != nil {
 		return 0, err
 	}
 	return p.body.Read(b)
