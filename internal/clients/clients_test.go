@@ -25,7 +25,7 @@ func TestClients(t *testing.T) {
 	var out strings.Builder
 	report := filepath.Join(t.TempDir(), "report.md")
 	err := run(t.Context(), options{
-		vzip: vzip, report: report, patience: 2 * time.Second, sizes: [3]int{3 << 20, 1 << 20, 2 << 20}, all: append([]client{{name: "liar", words: `cat "$ARCHIVE" >"$NAME" || true`}}, allClients...),
+		vzip: vzip, report: report, patience: 2 * time.Second, sizes: [3]int{3 << 20, 1 << 20, 2 << 20}, all: append([]client{{name: "liar", words: `cat "$ARCHIVE" >"$NAME" || true`, packages: "coreutils"}}, allClients...),
 		clients: regexp.MustCompile(`^(liar|cp|rsync|curl -T FILE)$`), scenarios: regexp.MustCompile(`^(ok|stale|EIO)$`),
 	}, &out, os.Stderr)
 	if err == nil || err.Error() != "2 of 12 failed" {

@@ -6,19 +6,16 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 type table struct {
 	clients   []client
 	scenarios []scenario
 	cells     [][]cell // by client, then scenario
-	versions  []string // by client
+	versions  []string // of packages
 	gateway   string   // the S3 server and its version
 }
 
@@ -49,13 +46,22 @@ func (t *table) fill(ctx context.Context, b *bench, progress io.Writer) error {
 			row[i] = x
 		}
 		t.cells = append(t.cells, row)
-		out, err := exec.CommandContext(ctx, "bash", "-c", c.version).Output()
-		version := strings.Join(strings.Split(strings.TrimSpace(string(out)), "\n"), ", ")
-		if err != nil || version == "" {
-			version = "unknown"
-		}
-		t.versions = append(t.versions, version)
 	}
+	return t.askVersions(ctx)
+}
+
+// askVersions asks dpkg what the clients are.
+func (t *table) askVersions(ctx context.Context) error {
+	words := []string{"-W", "-f", "${Package} ${Version}\\n"}
+	for _, c := range t.clients {
+		words = append(words, strings.Fields(c.packages)...)
+	}
+	slices.Sort(words[3:])
+	out, err := exec.CommandContext(ctx, "dpkg-query", append(words[:3], slices.Compact(words[3:])...)...).Output()
+	if err != nil {
+		return fmt.Errorf("versions of packages: %w", err)
+	}
+	t.versions = strings.Split(strings.TrimSpace(string(out)), "\n")
 	return nil
 }
 
@@ -121,92 +127,4 @@ func (t *table) unused() (unused []*limit) {
 		}
 	}
 	return unused
-}
-
-// markdown is the table as a document.
-func (t *table) markdown() []byte {
-	var b strings.Builder
-	mark := map[string]string{"right": "✓", "refused": "refuses", "limit": "**limit**", "FAIL": "**FAILS**"}
-	fmt.Fprintf(&b, `# What programs make of a fault
-
-%d programs, each copying or testing one archive of a real mount while something goes wrong. This file is written by `+"`make clients`"+`.
-
-- ✓: exit code 0, and every byte is right.
-- refuses: the program tells, by its exit code, that it failed.
-- **limit**: the program's own way to fail makes it unfit here; see [known limits](#known-limits).
-
-| program |`, len(t.clients))
-	for _, s := range t.scenarios {
-		fmt.Fprintf(&b, " %s |", s.name)
-	}
-	b.WriteString("\n| --- |" + strings.Repeat(" --- |", len(t.scenarios)) + "\n")
-	for i, c := range t.clients {
-		fmt.Fprintf(&b, "| %s |", c.name)
-		for _, x := range t.cells[i] {
-			fmt.Fprintf(&b, " %s |", mark[x.word()])
-		}
-		b.WriteString("\n")
-	}
-	b.WriteString("\n| what goes wrong | |\n| --- | --- |\n")
-	for _, s := range t.scenarios {
-		fmt.Fprintf(&b, "| %s | %s |\n", s.name, s.what)
-	}
-	b.WriteString(`
-The archive has three entries. What goes wrong does so once vzip asks for the second one's source: the read waits for it.
-`)
-	b.WriteString("\n## Known limits\n\nOther programs that end well though their copy is not whole, or that can't go on where others can, fail the run.\n\n| program | what goes wrong | what happens | why | use instead |\n| --- | --- | --- | --- | --- |\n")
-	t.each(func(c client, s scenario, x cell) {
-		if x.limit != nil {
-			fmt.Fprintf(&b, "| %s | %s | exit code %d, at the target: %s | %s | %s |\n", c.name, s.name, x.exit, x.left, x.limit.reason, x.limit.instead)
-		}
-	})
-	b.WriteString("\n## Every outcome\n\n| program | what goes wrong | exit code | at the target | message |\n| --- | --- | --- | --- | --- |\n")
-	for i, c := range t.clients {
-		var done []int
-		for j, x := range t.cells[i] {
-			if slices.Contains(done, j) {
-				continue
-			}
-			var same []string
-			for k := j; k < len(t.scenarios); k++ {
-				if y := t.cells[i][k]; y.exit == x.exit && y.left == x.left && digits.ReplaceAllString(y.said, "") == digits.ReplaceAllString(x.said, "") {
-					same, done = append(same, t.scenarios[k].name), append(done, k)
-				}
-			}
-			fmt.Fprintf(&b, "| %s | %s | %d | %s | %s |\n", c.name, strings.Join(same, "; "), x.exit, x.left, cellText(x.said))
-		}
-	}
-	fmt.Fprintf(&b, `
-"The start": the first bytes of the archive, as they should be, and no more. rsync's "nothing" is the good end: it makes a copy visible when it is whole.
-
-## Versions
-
-Linux %s. curl's server is one of our own (Go's net/http; it keeps a body once it has come whole) or nginx with ngx_http_dav_module; the
-S3 server is %s over a folder, which keeps what came of a PUT that broke off, where others keep nothing.
-aws uploads two parts at a time, so that this small archive is read as a large one is with the usual ten.
-
-| program | Debian packages |
-| --- | --- |
-`, kernel(), t.gateway)
-	for i, c := range t.clients {
-		fmt.Fprintf(&b, "| %s | %s |\n", c.name, t.versions[i])
-	}
-	return []byte(b.String())
-}
-
-var digits = regexp.MustCompile(`\d+`)
-
-// kernel returns the kernel's version, without what its builder adds.
-func kernel() string {
-	var u unix.Utsname
-	if unix.Uname(&u) != nil {
-		return "of an unknown version"
-	}
-	release, _, _ := strings.Cut(unix.ByteSliceToString(u.Release[:]), "-")
-	return release
-}
-
-// cellText is a message that can stand in a Markdown table.
-func cellText(s string) string {
-	return strings.NewReplacer("|", `\|`, "<", "&lt;", "`", "'", "*", `\*`).Replace(s)
 }
