@@ -105,7 +105,7 @@ func TestManyBadNames(t *testing.T) {
 		}
 	}
 	l := load(t, dir, one("", "source: src", "{source: src, as: b}"))
-	_, err := l.Scan(t.Context(), "", func(string) {})
+	_, err := l.Scan(t.Context(), ScanOptions{})
 	var problems *Problems
 	if !errors.As(err, &problems) || len(problems.List) < 101 || len(problems.List) > 200 {
 		t.Errorf("got %d problems, want a little over 100", len(problems.List))
@@ -155,7 +155,7 @@ func TestScanOfChanged(t *testing.T) {
 			tree(t, dir, "src/a", "file")
 			l := load(t, dir, one("", "source: src", "source: file"))
 			tt.change(t, dir)
-			_, err := l.Scan(t.Context(), "", func(string) {})
+			_, err := l.Scan(t.Context(), ScanOptions{})
 			var problems *Problems
 			switch {
 			case tt.want == "":

@@ -6,6 +6,7 @@
 package layout
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -15,6 +16,8 @@ import (
 	"slices"
 	"strings"
 
+	"golang.org/x/sys/unix"
+
 	"vzip/internal/oneline"
 	"vzip/internal/source"
 )
@@ -22,6 +25,7 @@ import (
 // Layout is what a layout file says, checked, with defaults filled in.
 type Layout struct {
 	File     string // as given by the user, for messages
+	Path     string // the same, absolute
 	Archives []Archive
 
 	roots []string // folders that sources are below, each once
@@ -66,6 +70,13 @@ type Modes string
 // Owners says whether entries have their owners' numbers.
 type Owners string
 
+// OnBusy says what becomes of a file that a program has open for writing, or that
+// keeps changing, while its CRC-32 is worked out. Who works that out acts on it.
+type OnBusy string
+
+// Expose says who may read an archive where the mount lets other users in.
+type Expose string
+
 // Values of the options of these types.
 const (
 	SymlinksStore  Symlinks = "store"
@@ -85,6 +96,13 @@ const (
 
 	OwnersOmit  Owners = "omit"
 	OwnersStore Owners = "store"
+
+	OnBusyFail OnBusy = "fail"
+	OnBusySkip OnBusy = "skip"
+	OnBusyWait OnBusy = "wait"
+
+	ExposeSources Expose = "sources"
+	ExposeWorld   Expose = "world"
 )
 
 // Options are an archive's options; "defaults" sets them for all archives.
@@ -99,10 +117,15 @@ type Options struct {
 	NTFSTimes     bool   // for times before 1970 and after 2038-01-19
 	Owners        Owners
 	OneFileSystem bool // don't enter what is mounted inside a source
+	OnBusy        OnBusy
+	Expose        Expose
 }
 
 func defaultOptions() Options {
-	return Options{Symlinks: SymlinksStore, Special: SpecialSkip, Names: NamesError, Modes: ModesSource, Owners: OwnersOmit, Directories: true}
+	return Options{
+		Symlinks: SymlinksStore, Special: SpecialSkip, Names: NamesError, Modes: ModesSource, Owners: OwnersOmit, Directories: true,
+		OnBusy: OnBusyFail, Expose: ExposeSources,
+	}
 }
 
 // pos is a place in the layout file, both numbers from 1.
@@ -205,6 +228,7 @@ func Load(file string, env func(string) (string, bool)) (*Layout, error) {
 	problems := &Problems{File: file}
 	l := parse(problems, filepath.Dir(abs), text, env)
 	if l != nil {
+		l.Path = abs
 		l.findSources(problems)
 	}
 	if err := problems.orNil(); err != nil {
@@ -217,6 +241,7 @@ func Load(file string, env func(string) (string, bool)) (*Layout, error) {
 // a file or a folder.
 func (l *Layout) findSources(problems *Problems) {
 	numbers := map[string]int{}
+	mounts := readMounts()
 	for a := range l.Archives {
 		for m := range l.Archives[a].Mappings {
 			m := &l.Archives[a].Mappings[m]
@@ -225,6 +250,10 @@ func (l *Layout) findSources(problems *Problems) {
 			}
 			if len(problems.List) > maxProblems {
 				return
+			}
+			if point := mounts.at(m.Source); point != "" {
+				problems.add(m.pos, true, "%s", inVzip(m.Source, point))
+				continue
 			}
 			// Links in the path that the user wrote are followed; what they
 			// lead to is the root that nothing is read outside of.
@@ -241,7 +270,11 @@ func (l *Layout) findSources(problems *Problems) {
 				m.stat, err = ref.Lstat()
 			}
 			if err != nil {
-				problems.add(m.pos, true, "source %s: %v: %s", m.Source, cause(err), sourceHint(m.given))
+				problems.add(m.pos, true, "source %s: %v: %s", m.Source, cause(err), sourceHint(m.given, err))
+				continue
+			}
+			if mounts.vzip[m.stat.Dev] {
+				problems.add(m.pos, true, "%s", inVzip(m.Source, real))
 				continue
 			}
 			switch {
@@ -269,8 +302,10 @@ var shellVariable = regexp.MustCompile(`\$[A-Za-z_]`)
 
 // sourceHint says what to do about a source that can't be looked at. Shells
 // expand what a layout file does not.
-func sourceHint(given string) string {
+func sourceHint(given string, err error) string {
 	switch {
+	case errors.Is(err, unix.ENOTCONN):
+		return deadHint
 	case strings.HasPrefix(given, "~"):
 		return "~ is not expanded here: write ${HOME}"
 	case shellVariable.MatchString(given):

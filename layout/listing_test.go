@@ -76,7 +76,7 @@ archives:
 			t.Fatal(err)
 		}
 	}
-	if _, err := l.Scan(context.Background(), "", func(s string) { t.Error(s) }); err != nil {
+	if _, err := l.Scan(context.Background(), ScanOptions{Warn: func(s string) { t.Error(s) }}); err != nil {
 		t.Error(err)
 	}
 }

@@ -151,7 +151,7 @@ func (w *warnings) all() []string {
 func mountDir(t *testing.T) string {
 	t.Helper()
 	require.Needs(t, "fuse")
-	dir, err := CheckDir(t.TempDir())
+	dir, _, err := CheckDir(t.TempDir())
 	must(t, err)
 	return dir
 }
@@ -276,3 +276,14 @@ func wantPattern(t *testing.T, path string, size int64, parts ...part) {
 type readerFunc func(p []byte, off int64) (int, error)
 
 func (f readerFunc) ReadAt(p []byte, off int64) (int, error) { return f(p, off) }
+
+// static is the content of a file that is opened without anything to do.
+type static struct{ io.ReaderAt }
+
+func (c static) Open() (Handle, error) { return c, nil }
+
+func (c static) ReadAt(_ context.Context, p []byte, off int64) (int, error) {
+	return c.ReaderAt.ReadAt(p, off)
+}
+
+func (c static) Close() {}

@@ -60,12 +60,12 @@ func TestFlippedBitsInRecords(t *testing.T) {
 	var good []Record
 	for bit := range slotLen * 8 {
 		r := record(1, bit)
-		file = r.append(file)
+		file = appendRecord(file, r)
 		file[len(file)-slotLen+bit/8] ^= 1 << (bit % 8)
 		if good = append(good, record(2, bit)); bit%2 == 0 {
-			file = good[bit].append(file)
+			file = appendRecord(file, good[bit])
 		} else { // damaged ones come alone and in pairs
-			file = slices.Insert(file, len(file)-slotLen, good[bit].append(nil)...)
+			file = slices.Insert(file, len(file)-slotLen, appendRecord(nil, good[bit])...)
 		}
 	}
 	dir := cacheWith(t, file)
@@ -88,7 +88,8 @@ func TestOtherFiles(t *testing.T) {
 		wantDamaged int
 	}{
 		{"empty", nil, 0},
-		{"next version", headerOf("vzip crc-32s v2\n"), 1},
+		{"version before", headerOf("vzip crc-32s v1\n"), 1},
+		{"next version", headerOf("vzip crc-32s v3\n"), 1},
 		{"wrong magic", headerOf("some other magic"), 1},
 		{"no magic", headerOf(""), 1},
 		{"no header", body, 1},
@@ -149,7 +150,7 @@ func FuzzScan(f *testing.F) {
 		}
 		next := slotLen
 		for _, r := range got {
-			b := r.append(nil)
+			b := appendRecord(nil, r)
 			for next+slotLen <= len(file) && string(file[next:next+slotLen]) != string(b) {
 				next += slotLen
 			}
