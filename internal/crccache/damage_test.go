@@ -48,13 +48,15 @@ func TestTruncated(t *testing.T) {
 			t.Errorf("%d bytes after adding, want %d", fileSize(t, dir), want)
 		}
 		// A process that saw the damage is rid of it when it writes.
-		c := open(t, dir)
-		_, err := c.Scan(func(Record) {})
-		must(t, err)
-		add(t, c, fresh[0])
-		wantNewest(t, dir, slices.Concat(left, fresh))
-		if _, damaged := all(t, dir); damaged != 0 {
-			t.Errorf("%d damaged are left", damaged)
+		if n%9 == 0 {
+			c := open(t, dir)
+			_, err := c.Scan(func(Record) {})
+			must(t, err)
+			add(t, c, fresh[0])
+			wantNewest(t, dir, slices.Concat(left, fresh))
+			if _, damaged := all(t, dir); damaged != 0 {
+				t.Errorf("%d damaged are left", damaged)
+			}
 		}
 		if t.Failed() {
 			t.Fatalf("cut to %d bytes", n)
