@@ -24,6 +24,7 @@ import (
 // Layout is what a layout file says, checked, with defaults filled in.
 type Layout struct {
 	File     string // as given by the user, for messages
+	Path     string // the same, absolute
 	Archives []Archive
 
 	roots []string // folders that sources are below, each once
@@ -212,6 +213,7 @@ func Load(file string, env func(string) (string, bool)) (*Layout, error) {
 	problems := &Problems{File: file}
 	l := parse(problems, filepath.Dir(abs), text, env)
 	if l != nil {
+		l.Path = abs
 		l.findSources(problems)
 	}
 	if err := problems.orNil(); err != nil {

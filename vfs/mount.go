@@ -1,12 +1,12 @@
 package vfs
 
 import (
+	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"os/exec"
-	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,6 +15,8 @@ import (
 	fusefs "github.com/hanwen/go-fuse/v2/fs"
 	"github.com/hanwen/go-fuse/v2/fuse"
 	"golang.org/x/sys/unix"
+
+	"vzip/internal/oneline"
 )
 
 // Options say how to mount.
@@ -25,7 +27,8 @@ type Options struct {
 	AllowOther bool
 	// NoExec is mount(8)'s noexec; nosuid and nodev are always set.
 	NoExec bool
-	// Kernel are options for the kernel's FUSE, as in mount.fuse(8).
+	// Kernel are options for the kernel's FUSE, as in mount.fuse(8). It always
+	// checks modes and owners: default_permissions.
 	Kernel []string
 	// Warn takes what stops nothing, Debug what go-fuse says of requests that
 	// nobody waits for any more. Both may be nil.
@@ -35,8 +38,9 @@ type Options struct {
 // Mounted is a mount that is being served.
 type Mounted struct {
 	Dir    string // absolute, links resolved
-	server *fuse.Server
+	tree   *tree
 	device device
+	gone   chan struct{} // closed when it has ended
 }
 
 const (
@@ -50,42 +54,6 @@ const (
 	// that a source which hangs leaves room for the others.
 	maxBackground = 512
 )
-
-// CheckDir returns the absolute path of a mountpoint without links, or says why
-// nothing can be mounted there.
-func CheckDir(dir string) (string, error) {
-	real, err := filepath.Abs(dir)
-	if err == nil {
-		real, err = filepath.EvalSymlinks(real)
-	}
-	switch {
-	case isDead(err):
-		return "", fmt.Errorf("mountpoint %s: a mount whose program died is still there: run vzip umount %s first", dir, dir)
-	case errors.Is(err, fs.ErrNotExist):
-		return "", fmt.Errorf("mountpoint %s does not exist: make the folder first", dir)
-	case err != nil:
-		return "", fmt.Errorf("mountpoint %s: %w", dir, err)
-	}
-	fi, err := os.Stat(real)
-	if isDead(err) {
-		return "", fmt.Errorf("mountpoint %s: a mount whose program died is still there: run vzip umount %s first", dir, dir)
-	}
-	if err != nil {
-		return "", fmt.Errorf("mountpoint %s: %w", dir, err)
-	}
-	if !fi.IsDir() {
-		return "", fmt.Errorf("mountpoint %s is no folder", dir)
-	}
-	if mounted, err := IsMounted(real); err == nil && mounted {
-		return "", fmt.Errorf("mountpoint %s shows archives already: run vzip umount %s first", dir, dir)
-	}
-	return real, CheckDevice()
-}
-
-// isDead tells the error of a mount whose program has ended.
-func isDead(err error) bool {
-	return errors.Is(err, unix.ENOTCONN) || errors.Is(err, unix.ECONNABORTED)
-}
 
 // CheckDevice says why FUSE can't be used at all. fusermount3 opens the device
 // with the user's own rights.
@@ -105,43 +73,25 @@ func Mount(dir string, files []File, o Options) (*Mounted, error) {
 			*f = func(string) {}
 		}
 	}
-	timeout := cacheTime
-	options := &fusefs.Options{
-		EntryTimeout: &timeout, AttrTimeout: &timeout, NegativeTimeout: &timeout,
-		UID:            uint32(os.Geteuid()),
-		GID:            uint32(os.Getegid()),
-		RootStableAttr: &fusefs.StableAttr{Ino: fuse.FUSE_ROOT_ID},
-		Logger:         newLogger(o.Debug),
-		MountOptions: fuse.MountOptions{
-			AllowOther:    o.AllowOther,
-			FsName:        o.Source,
-			Name:          "vzip",
-			MaxWrite:      maxRead,
-			MaxBackground: maxBackground,
-			// Splicing may turn a failing read into a short reply, and pages in a
-			// pipe may change after they were checked.
-			DisableSplice: true,
-			DisableXAttrs: true,
-			Options:       slices.Clone(o.Kernel),
-			Logger:        newLogger(o.Debug),
-			PanicHandler: func(v any) fuse.Status {
-				o.Warn(fmt.Sprintf("a defect in vzip made a request fail: %v", v))
-				return fuse.EIO
-			},
-		},
+	files = slices.Clone(files)
+	if err := check(files); err != nil {
+		return nil, err
+	}
+	o.Kernel = slices.Clone(o.Kernel)
+	if !slices.Contains(o.Kernel, "default_permissions") {
+		o.Kernel = append(o.Kernel, "default_permissions")
 	}
 	direct := os.Geteuid() == 0
-	server, err := mount(dir, files, options, o, direct)
+	m, err := mount(dir, files, o, direct)
 	if direct && errors.Is(err, unix.EPERM) {
 		// Root without CAP_SYS_ADMIN, in a container: the helper may have it.
-		if s, helperErr := mount(dir, files, options, o, false); helperErr == nil {
-			server, err = s, nil
+		if helped, helperErr := mount(dir, files, o, false); helperErr == nil {
+			m, err = helped, nil
 		}
 	}
 	if err != nil {
 		return nil, fmt.Errorf("mounting at %s failed: %w", dir, mountHint(err))
 	}
-	m := &Mounted{Dir: dir, server: server}
 	if top, err := topMount(dir); err == nil && top != nil && top.FSType == fsType {
 		m.device = deviceOf(top)
 		raiseReadAhead(m.device)
@@ -149,26 +99,59 @@ func Mount(dir string, files []File, o Options) (*Mounted, error) {
 	return m, nil
 }
 
-func mount(dir string, files []File, options *fusefs.Options, o Options, direct bool) (*fuse.Server, error) {
-	m := &options.MountOptions
-	m.DirectMountStrict = direct
+func mount(dir string, files []File, o Options, direct bool) (*Mounted, error) {
+	t := newTree(o, uint32(os.Geteuid()), uint32(os.Getegid())) // go-fuse takes a tree for one mount only
+	timeout := cacheTime
+	options := &fusefs.Options{
+		EntryTimeout: &timeout, AttrTimeout: &timeout, NegativeTimeout: &timeout,
+		NullPermissions: true, // no bits are no bits
+		RootStableAttr:  &fusefs.StableAttr{Ino: fuse.FUSE_ROOT_ID},
+		OnAdd:           func(context.Context) { t.show(t.build(files)) },
+		Logger:          newLogger(o.Debug),
+		MountOptions: fuse.MountOptions{
+			AllowOther:        o.AllowOther,
+			FsName:            o.Source,
+			Name:              "vzip",
+			MaxWrite:          maxRead,
+			MaxBackground:     maxBackground,
+			DirectMountStrict: direct,
+			// Splicing may turn a failing read into a short reply, and pages in a
+			// pipe may change after they were checked.
+			DisableSplice: true,
+			DisableXAttrs: true,
+			Options:       o.Kernel,
+			Logger:        newLogger(o.Debug),
+			PanicHandler: func(v any) fuse.Status {
+				o.Warn(oneline.Text(fmt.Sprintf("a defect in vzip made a request fail: %v", v)))
+				o.Debug(string(debug.Stack()))
+				return fuse.EIO
+			},
+		},
+	}
 	if direct {
-		m.DirectMountFlags = unix.MS_RDONLY | unix.MS_NOSUID | unix.MS_NODEV
+		flags := uintptr(unix.MS_RDONLY | unix.MS_NOSUID | unix.MS_NODEV)
 		if o.NoExec {
-			m.DirectMountFlags |= unix.MS_NOEXEC
+			flags |= unix.MS_NOEXEC
 		}
+		options.DirectMountFlags = flags
 	} else {
-		m.Options = append(slices.Clone(o.Kernel), "ro", "nosuid", "nodev")
+		options.Options = append(slices.Clone(o.Kernel), "ro", "nosuid", "nodev")
 		if o.NoExec {
-			m.Options = append(m.Options, "noexec")
+			options.Options = append(options.Options, "noexec")
 		}
 	}
-	top := root(files) // go-fuse takes a tree for one mount only
-	server, err := fusefs.Mount(dir, top, options)
-	if err == nil {
-		closeOnExec()
+	server, err := fusefs.Mount(dir, t.root, options)
+	if err != nil {
+		return nil, err
 	}
-	return server, err
+	closeOnExec()
+	m := &Mounted{Dir: dir, tree: t, gone: make(chan struct{})}
+	go func() {
+		server.Wait()
+		t.closeAll()
+		close(m.gone)
+	}()
+	return m, nil
 }
 
 // closeOnExec keeps /dev/fuse from programs that are started later: go-fuse opens

@@ -63,7 +63,7 @@ func TestVFSUnmount(t *testing.T) {
 
 	m := serve(t, dir, names("f"), Options{})
 	is(true)
-	if _, err := CheckDir(dir); err == nil || !strings.Contains(err.Error(), "shows archives already") {
+	if _, _, err := CheckDir(dir); err == nil || !strings.Contains(err.Error(), "shows archives already") {
 		t.Errorf("CheckDir of a mount: got error %v", err)
 	}
 	// In use it stays, and who uses it is known.
@@ -97,7 +97,7 @@ func TestVFSUnmount(t *testing.T) {
 	must(t, m.Unmount(false)) // once more is fine
 
 	// Taken away lazily it goes on for those who have it open.
-	m = serve(t, dir, []File{{Path: "f", Size: 100_000, Inode: 2, ReaderAt: pattern{100_000}}}, Options{})
+	m = serve(t, dir, []File{{Path: "f", Size: 100_000, Inode: 2, Mode: 0o444, Content: static{pattern{100_000}}}}, Options{})
 	f, err := os.Open(dir + "/f")
 	must(t, err)
 	must(t, Unmount(dir, true))
@@ -158,13 +158,16 @@ func TestCheckDir(t *testing.T) {
 		"file": "is no folder", "none": "does not exist: make the folder first", "file/dir": "not a directory",
 		"none/none": "does not exist", "loop": "too many links",
 	} {
-		got, err := CheckDir(top + "/" + name)
+		got, note, err := CheckDir(top + "/" + name)
+		if note != "" {
+			t.Errorf("%s: got note %q", name, note)
+		}
 		if filepath.IsAbs(want) && (err != nil || got != want) || !filepath.IsAbs(want) && (err == nil || !strings.Contains(err.Error(), want)) {
 			t.Errorf("%s: got %q and error %v, want %q", name, got, err, want)
 		}
 	}
 	t.Chdir(top)
-	if got, err := CheckDir("dir"); got != top+"/dir" || err != nil {
+	if got, _, err := CheckDir("dir"); got != top+"/dir" || err != nil {
 		t.Errorf("relative: got %q and error %v", got, err)
 	}
 }

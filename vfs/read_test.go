@@ -23,7 +23,7 @@ func TestVFSRead(t *testing.T) {
 	sizes := []int64{0, 1, 4095, 4096, 4097, 128<<10 + 1, 3<<20 + 5, 5<<30 + 1, 1<<62 - 1, 1 << 62}
 	var files []File
 	for i, size := range sizes {
-		files = append(files, File{Path: fmt.Sprint(size), Size: size, Inode: uint64(100 + i), ReaderAt: pattern{size}})
+		files = append(files, File{Path: fmt.Sprint(size), Size: size, Inode: uint64(100 + i), Mode: 0o444, Content: static{pattern{size}}})
 	}
 	serve(t, dir, files, Options{})
 	for _, size := range sizes {
@@ -43,7 +43,7 @@ func TestVFSRead(t *testing.T) {
 func TestVFSReadAtOnce(t *testing.T) {
 	dir := mountDir(t)
 	const size = 6<<20 + 77
-	serve(t, dir, []File{{Path: "f", Size: size, Inode: 2, ReaderAt: pattern{size}}}, Options{})
+	serve(t, dir, []File{{Path: "f", Size: size, Inode: 2, Mode: 0o444, Content: static{pattern{size}}}}, Options{})
 	want := make([]byte, size)
 	pattern{size}.ReadAt(want, 0)
 	must(t, os.WriteFile(dir+".want", want, 0o600))
@@ -105,7 +105,7 @@ func TestVFSReadErrors(t *testing.T) {
 	var w warnings
 	var files []File
 	for i, tt := range tests {
-		files = append(files, File{Path: tt.name, Size: size, Inode: uint64(10 + i), ReaderAt: tt.ReaderAt})
+		files = append(files, File{Path: tt.name, Size: size, Inode: uint64(10 + i), Mode: 0o444, Content: static{tt.ReaderAt}})
 	}
 	serve(t, dir, files, Options{Warn: w.add})
 	for _, tt := range tests {
@@ -134,12 +134,12 @@ func TestVFSReadRecovers(t *testing.T) {
 	const size = 100_000
 	var broken atomic.Bool
 	broken.Store(true)
-	serve(t, dir, []File{{Path: "f", Size: size, Inode: 2, ReaderAt: readerFunc(func(p []byte, off int64) (int, error) {
+	serve(t, dir, []File{{Path: "f", Size: size, Inode: 2, Mode: 0o444, Content: static{readerFunc(func(p []byte, off int64) (int, error) {
 		if broken.Load() {
 			return 0, unix.EIO
 		}
 		return pattern{size}.ReadAt(p, off)
-	})}}, Options{})
+	})}}}, Options{})
 	for _, r := range pread(t, dir+"/f", part{0, 10}, part{0, 10}, part{5000, 1}) {
 		if r.errno != unix.EIO {
 			t.Errorf("got error %v, want %v", r.errno, unix.EIO)
@@ -159,12 +159,12 @@ func TestVFSReadHangs(t *testing.T) {
 	defer release()
 	var w warnings // go-fuse warns of answers that nobody waits for any more
 	m := serve(t, dir, []File{
-		{Path: "hangs", Size: size, Inode: 2, ReaderAt: readerFunc(func(p []byte, off int64) (int, error) {
+		{Path: "hangs", Size: size, Inode: 2, Mode: 0o444, Content: static{readerFunc(func(p []byte, off int64) (int, error) {
 			asked <- struct{}{}
 			<-answer
 			return pattern{size}.ReadAt(p, off)
-		})},
-		{Path: "fine", Size: size, Inode: 3, ReaderAt: pattern{size}},
+		})}},
+		{Path: "fine", Size: size, Inode: 3, Mode: 0o444, Content: static{pattern{size}}},
 	}, Options{Warn: w.add})
 	cmd := exec.Command("cat", filepath.Join(dir, "hangs"))
 	must(t, cmd.Start())

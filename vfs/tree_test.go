@@ -15,7 +15,7 @@ import (
 // names makes a file of each path, with the content "x".
 func names(paths ...string) (files []File) {
 	for i, p := range paths {
-		files = append(files, File{Path: p, Size: 1, ModTime: int64(1000 + i), Inode: uint64(10 + i), ReaderAt: strings.NewReader("x")})
+		files = append(files, File{Path: p, Size: 1, ModTime: int64(1000 + i), Inode: uint64(10 + i), Mode: 0o444, Content: static{strings.NewReader("x")}})
 	}
 	return files
 }
@@ -82,7 +82,7 @@ func TestVFSInodes(t *testing.T) {
 	var files []File
 	numbers := []uint64{7, 7, 7, 8, 0, 1, 2, last, last, last - 1}
 	for i, ino := range numbers {
-		files = append(files, File{Path: fmt.Sprintf("d%d/f%d", i%2, i), Size: 1, Inode: ino, ReaderAt: strings.NewReader(string(rune('a' + i)))})
+		files = append(files, File{Path: fmt.Sprintf("d%d/f%d", i%2, i), Size: 1, Inode: ino, Mode: 0o444, Content: static{strings.NewReader(string(rune('a' + i)))}})
 	}
 	serve(t, dir, files, Options{})
 	seen := map[uint64]string{}
@@ -122,7 +122,7 @@ func TestVFSTimes(t *testing.T) {
 	var files []File
 	times := []int64{math.MinInt32, -1, 0, 1, 1 << 31, 1 << 33, 1 << 40}
 	for i, unix := range times {
-		files = append(files, File{Path: fmt.Sprintf("d%d/f", i), ModTime: unix, Inode: uint64(10 + i), ReaderAt: strings.NewReader("")})
+		files = append(files, File{Path: fmt.Sprintf("d%d/f", i), ModTime: unix, Inode: uint64(10 + i), Mode: 0o444, Content: static{strings.NewReader("")}})
 	}
 	serve(t, dir, files, Options{})
 	for i, want := range times {
@@ -186,7 +186,7 @@ func TestVFSStatfs(t *testing.T) {
 	blocks := uint64(1 + 1 + 2 + 1<<53)
 	var files []File
 	for i, size := range sizes {
-		files = append(files, File{Path: fmt.Sprintf("d/%d", i), Size: size, Inode: uint64(10 + i), ReaderAt: pattern{size}})
+		files = append(files, File{Path: fmt.Sprintf("d/%d", i), Size: size, Inode: uint64(10 + i), Mode: 0o444, Content: static{pattern{size}}})
 	}
 	serve(t, dir, files, Options{})
 	for _, path := range []string{"", "d", "d/1"} {

@@ -11,8 +11,18 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Wait returns when the mount is gone.
-func (m *Mounted) Wait() { m.server.Wait() }
+// Wait returns when the mount has ended, and all that was open in it is closed.
+func (m *Mounted) Wait() { <-m.gone }
+
+// Device returns the number of the file system as mountinfo has it, and st_dev.
+func (m *Mounted) Device() (major, minor int) { return m.device.major, m.device.minor }
+
+// OpenHandles returns how many files are open.
+func (m *Mounted) OpenHandles() int64 {
+	m.tree.mu.Lock()
+	defer m.tree.mu.Unlock()
+	return int64(len(m.tree.open))
+}
 
 // ErrCovered: something else is mounted over it.
 var ErrCovered = errors.New("another file system is mounted over it: unmount that first")
@@ -36,6 +46,10 @@ func (m *Mounted) Unmount(lazy bool) error {
 	}
 	return Unmount(m.Dir, lazy)
 }
+
+// Detach takes this mount out of sight. It ends when the last program closes its
+// files.
+func (m *Mounted) Detach() error { return m.Unmount(true) }
 
 // Unmount unmounts what is mounted at dir. With lazy set the mount disappears
 // at once, and ends when the last program closes its files. An error that wraps

@@ -4,72 +4,175 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
+	"vzip/internal/source"
+	"vzip/internal/verified"
 	"vzip/layout"
 )
 
 // Options say how Build works.
 type Options struct {
 	HashOptions
+	// Only names the one archive that is wanted; "" for all.
+	Only string
 	// MustRemember makes it an error when CRCs can't be remembered.
 	MustRemember bool
+	// Reader reads the generation's sources later; nil for one of its own.
+	Reader *verified.Reader
+	// Before is the generation whose CRCs are taken over where files are what they
+	// were. It may be nil.
+	Before *Generation
+	// Folder, if set, is told each folder of the sources before it is listed.
+	Folder func(path string)
 	// Warn takes what the user should know and what stops nothing.
 	Warn func(string)
 	// Report takes each source's error when it is read later, once.
 	Report func(error)
 }
 
-// tries is how often sources that change while they are read are looked at
-// again.
-const tries = 3
+const (
+	// tries is how often sources that change while they are read are looked at again.
+	tries = 3
+	// firstPause is how long the first try waits after a failed one; each later
+	// pause is twice as long, up to maxPause.
+	firstPause = 100 * time.Millisecond
+	maxPause   = 5 * time.Second
+)
 
-// Build scans a layout's sources, or with only set those of one archive, and
-// works out all CRCs.
-func Build(ctx context.Context, l *layout.Layout, only string, o Options) (*Generation, error) {
-	warned := map[string]bool{}
-	warn := func(text string) { // the same of each try once
-		if !warned[text] {
-			warned[text] = true
-			o.Warn(text)
-		}
+// Build scans a layout's sources and works out all CRCs. What becomes of files
+// that programs write to meanwhile is for on_busy to say.
+func Build(ctx context.Context, l *layout.Layout, o Options) (*Generation, error) {
+	b := &builder{Options: o, layout: l, told: map[string]bool{}, leave: map[string]bool{}}
+	if b.Reader == nil {
+		b.Reader = verified.NewReader(verified.Options{Timeout: forever})
 	}
-	for try := 1; ; try++ {
-		plans, err := l.Scan(ctx, layout.ScanOptions{Only: only, Warn: warn})
+	var last *Generation
+	defer func() {
+		if last != nil {
+			last.Close()
+		}
+	}()
+	pause := firstPause
+	for try := 1; ; {
+		g, err := b.try(ctx, last)
+		if err == nil {
+			return g, nil
+		}
+		var failed SourceErrors
+		if g == nil || !errors.As(err, &failed) {
+			return nil, err
+		}
+		if last != nil {
+			last.Close()
+		}
+		last = g
+		patient, err := b.decide(g, failed, try == tries)
 		if err != nil {
 			return nil, err
 		}
-		g := New(plans, o.Report)
-		g.Recall(o)
-		err, cacheErr := g.Hash(ctx, o.HashOptions)
-		if cacheErr != nil {
-			warn(fmt.Sprintf("CRCs are not remembered: %v", cacheErr))
+		if !patient {
+			try++
 		}
-		if err == nil && (cacheErr == nil || !o.MustRemember) {
-			return g, nil
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(pause):
 		}
-		g.Close()
-		if err == nil {
-			return nil, errors.New("the CRCs that were worked out are lost: make room for them, or use another --cache DIR")
-		}
-		var failed SourceErrors
-		if !errors.As(err, &failed) || !failed.changedOnly() || try == tries {
-			return nil, err
-		}
-		o.Warn(fmt.Sprintf("%v; looking again (%d of %d)", failed[0], try, tries-1))
+		pause = min(2*pause, maxPause)
 	}
 }
 
-// Recall fills in the CRCs that the cache of o knows, and warns where it is
-// damaged.
-func (g *Generation) Recall(o Options) {
-	if o.Cache == nil {
-		return
+type builder struct {
+	Options
+	layout *layout.Layout
+	told   map[string]bool // warnings
+	leave  map[string]bool // busy files to leave out, by path
+}
+
+// warn tells the same of each try once.
+func (b *builder) warn(text string) {
+	if !b.told[text] {
+		b.told[text] = true
+		b.Warn(text)
 	}
-	damaged, err := g.recall(o.Cache)
+}
+
+// try returns a generation also where sources failed: with what is known of the
+// others.
+func (b *builder) try(ctx context.Context, last *Generation) (*Generation, error) {
+	plans, err := b.layout.Scan(ctx, layout.ScanOptions{Only: b.Only, Warn: b.warn, Folder: b.Folder, Leave: func(path string) bool { return b.leave[path] }})
 	if err != nil {
-		o.Warn(fmt.Sprintf("remembered CRCs can't be read: %v; files are read again", err))
+		return nil, err
 	}
-	if damaged > 0 {
-		o.Warn(fmt.Sprintf("%d remembered CRCs are damaged and not used; their files are read again", damaged))
+	g := New(plans, b.Reader, b.Report)
+	g.cache = b.Cache
+	for _, before := range []*Generation{b.Before, last} {
+		if before != nil {
+			g.inherit(before)
+		}
 	}
+	g.Recall(b.Options)
+	err, cacheErr := g.Hash(ctx, b.HashOptions)
+	if cacheErr != nil {
+		b.warn(fmt.Sprintf("CRCs are not remembered: %v", cacheErr))
+	}
+	if err == nil && cacheErr != nil && b.MustRemember {
+		err = errors.New("the CRCs that were worked out are lost: make room for them, or use another --cache DIR")
+	}
+	if err != nil && !errors.As(err, new(SourceErrors)) {
+		g.Close()
+		return nil, err
+	}
+	return g, err
+}
+
+// decide says what becomes of files that failed: whether there is a next try, and
+// whether it is one of those that can go on for ever.
+func (b *builder) decide(g *Generation, failed SourceErrors, lastTry bool) (patient bool, err error) {
+	patient = true
+	for _, err := range failed {
+		var file *fileError
+		if !errors.As(err, &file) || !unsettled(err) {
+			return false, failed
+		}
+		switch g.onBusy(file.group) {
+		case layout.OnBusyWait:
+			b.warn(fmt.Sprintf("%v; waiting until it rests", err))
+		case layout.OnBusySkip:
+			if lastTry || errors.As(err, new(*source.BusyError)) {
+				b.leave[file.path] = true
+				b.warn(fmt.Sprintf("%v; left out because of on_busy: skip", err))
+			}
+			patient = false
+		default:
+			if lastTry {
+				return false, failed
+			}
+			patient = false
+		}
+	}
+	if !patient && !lastTry {
+		b.warn(fmt.Sprintf("%v; looking again", failed[0]))
+	}
+	return patient || lastTry, nil
+}
+
+// unsettled tells the errors of a file that a program writes to.
+func unsettled(err error) bool {
+	return errors.As(err, new(*source.ChangedError)) || errors.As(err, new(*source.BusyError))
+}
+
+// onBusy returns the strictest policy of the archives that have a file.
+func (g *Generation) onBusy(group int) layout.OnBusy {
+	policy := layout.OnBusySkip
+	for _, f := range g.members(group) {
+		switch g.Archives[f.archive].OnBusy() {
+		case layout.OnBusyFail:
+			return layout.OnBusyFail
+		case layout.OnBusyWait:
+			policy = layout.OnBusyWait
+		}
+	}
+	return policy
 }

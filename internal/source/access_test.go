@@ -62,7 +62,7 @@ func TestNoAtime(t *testing.T) {
 	}
 	set := NewSet(4)
 	defer set.Close()
-	must(t, set.ReadFull(files{{ref: r, id: id}}, 0, id, make([]byte, 1), 0))
+	must(t, readFull(set, &files{{ref: r, id: id}}, 0, id, make([]byte, 1), 0))
 	_, err := Ref{Root: r.Root, Rel: "dir"}.ReadDir(true)
 	must(t, err)
 	for _, path := range []string{r.Path(), filepath.Dir(r.Path())} {

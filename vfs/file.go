@@ -1,0 +1,141 @@
+package vfs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"runtime/debug"
+	"sync/atomic"
+	"syscall"
+
+	"github.com/hanwen/go-fuse/v2/fs"
+	"github.com/hanwen/go-fuse/v2/fuse"
+
+	"vzip/internal/oneline"
+)
+
+// file is the node of a File, through all generations that have it.
+type file struct {
+	base
+	size  int64  // never another one: the kernel's cached pages would be wrong
+	asked uint64 // the number it was published with; Inode's is the next free one
+	state atomic.Pointer[File]
+}
+
+var (
+	_ fs.NodeOpener      = (*file)(nil)
+	_ fs.NodeGetattrer   = (*file)(nil)
+	_ fs.NodeStatfser    = (*file)(nil)
+	_ fs.NodeOnForgetter = (*file)(nil)
+)
+
+// is tells whether f is the same content, so that this node can show it.
+func (n *file) is(f *File) bool {
+	return n.path == f.Path && n.asked == f.Inode && n.size == f.Size
+}
+
+// stale is the content of a file that another one has replaced. The kernel then
+// looks the name up again and finds that one.
+type stale struct{}
+
+func (stale) Open() (Handle, error) { return nil, syscall.ESTALE }
+
+// retire makes the next open(2) of the node fail, and lets go of its content.
+func (n *file) retire() {
+	last := *n.state.Load()
+	last.Content = stale{}
+	n.state.Store(&last)
+}
+
+// Open lets the kernel keep what it has cached of the file: a node's content
+// never changes, another content has another node.
+func (n *file) Open(_ context.Context, flags uint32) (fh fs.FileHandle, _ uint32, errno syscall.Errno) {
+	if flags&(syscall.O_WRONLY|syscall.O_RDWR|syscall.O_TRUNC|syscall.O_APPEND) != 0 {
+		return nil, 0, syscall.EROFS
+	}
+	defer n.tree.recover("opening", n.path, &errno)
+	h, err := n.state.Load().Content.Open()
+	switch {
+	case errors.Is(err, syscall.ESTALE):
+		return nil, 0, syscall.ESTALE
+	case err != nil:
+		return nil, 0, syscall.EIO
+	case h == nil:
+		panic("BUG: neither a handle nor an error")
+	}
+	opened := &handle{file: n, Handle: h}
+	n.tree.opened(opened)
+	return opened, fuse.FOPEN_KEEP_CACHE, 0
+}
+
+func (n *file) Getattr(_ context.Context, _ fs.FileHandle, out *fuse.AttrOut) syscall.Errno {
+	n.attr(&out.Attr)
+	return 0
+}
+
+func (n *file) attr(out *fuse.Attr) {
+	f := n.state.Load()
+	out.Mode = syscall.S_IFREG | f.Mode&0o7777
+	out.Uid, out.Gid = f.UID, f.GID
+	out.Nlink = 1
+	out.Size = uint64(n.size)
+	out.Blocks = blocks(n.size)
+	out.Blksize = blockSize
+	setTimes(out, f.ModTime)
+}
+
+// handle is an open file.
+type handle struct {
+	file *file
+	Handle
+}
+
+var (
+	_ fs.FileReader   = (*handle)(nil)
+	_ fs.FileReleaser = (*handle)(nil)
+)
+
+// Read fills dest or fails: a short reply in the middle of a file would be taken
+// for its end.
+func (h *handle) Read(ctx context.Context, dest []byte, off int64) (_ fuse.ReadResult, errno syscall.Errno) {
+	defer h.file.tree.recover("reading", h.file.path, &errno)
+	dest = dest[:max(0, min(int64(len(dest)), h.file.size-off))]
+	if len(dest) == 0 {
+		return fuse.ReadResultData(nil), 0
+	}
+	r := newRequest(ctx)
+	defer r.finish()
+	n, err := h.ReadAt(r, dest, off)
+	switch {
+	case n == len(dest) && (err == nil || err == io.EOF):
+		return fuse.ReadResultData(dest), 0
+	case errors.Is(err, syscall.ESTALE):
+		return nil, syscall.ESTALE
+	case errors.Is(err, context.Canceled) && r.Err() != nil:
+		return nil, syscall.EINTR
+	}
+	return nil, syscall.EIO
+}
+
+func (h *handle) Release(context.Context) syscall.Errno {
+	if h.file.tree.released(h) {
+		h.close()
+	}
+	return 0
+}
+
+func (h *handle) close() {
+	defer h.file.tree.recover("closing", h.file.path, new(syscall.Errno))
+	h.Close()
+}
+
+// recover makes EIO and a warning of a panic, which go-fuse would answer, too,
+// but without saying of which file.
+func (t *tree) recover(what, path string, errno *syscall.Errno) {
+	if v := recover(); v != nil {
+		*errno = syscall.EIO
+		t.warn(oneline.Text(fmt.Sprintf("a defect in vzip made %s %s fail: %v", what, path, v)))
+		t.debug(string(debug.Stack()))
+	}
+}

@@ -1,0 +1,106 @@
+package vfs
+
+import (
+	"fmt"
+	"slices"
+	"syscall"
+)
+
+// Publish shows files in place of those that are shown now, all at once. A path
+// whose Inode and Size stay as they were stays the same file, and gets the new
+// attributes and Content; otherwise it becomes another file. Handles that are
+// open read on what they opened. It must not be called from a Content or a Handle.
+// An error means that nothing has changed.
+func (m *Mounted) Publish(files []File) error {
+	files = slices.Clone(files)
+	if err := check(files); err != nil {
+		return err
+	}
+	t := m.tree
+	t.publishing.Lock()
+	defer t.publishing.Unlock()
+	old := t.current.Load()
+	g := t.build(files)
+	t.show(g)
+	t.notify(old, g)
+	return nil
+}
+
+// show swaps the generations. Lookups that found a node of the old one just
+// before are cleared away by notify, and opening it gives ESTALE.
+func (t *tree) show(g *generation) {
+	for _, d := range g.dirs {
+		for _, e := range d.entries {
+			if n, ok := e.node.(*file); ok {
+				n.state.Store(e.file)
+			}
+		}
+	}
+	old := t.current.Swap(g)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for p, d := range old.dirs {
+		for name, e := range d.entries {
+			if now := g.dirs[p]; now == nil || now.entries[name].node != e.node {
+				b := e.node.common()
+				b.current = false
+				t.free(b)
+				if n, ok := e.node.(*file); ok {
+					n.retire()
+				}
+			}
+		}
+	}
+}
+
+// notify makes the kernel forget what is no longer so. It waits for lookups in the
+// same folder, so that nothing these need may be held.
+func (t *tree) notify(old, g *generation) {
+	for p, was := range old.dirs {
+		now := g.dirs[p]
+		if now == nil || now.node != was.node || !t.knows(was.node) {
+			continue // what is in it went with it, or was never asked for
+		}
+		for name, e := range was.entries {
+			switch n := now.entries[name]; {
+			case n.node == nil && e.file != nil:
+				t.notified(e.node, now.node.NotifyDelete(name, e.node.EmbeddedInode()))
+			case n.node != e.node: // not as deleted, which a folder never recovers from
+				t.notified(e.node, now.node.NotifyEntry(name))
+			case e.file != nil && !sameAttributes(e.file, n.file) && t.knows(e.node):
+				t.notified(e.node, e.node.EmbeddedInode().NotifyContent(attributesOnly, 0))
+			}
+		}
+		for name, e := range now.entries {
+			if _, ok := was.entries[name]; !ok { // that there was none is cached, too
+				t.notified(e.node, now.node.NotifyEntry(name))
+			}
+		}
+		if was.folders != now.folders || was.modTime != now.modTime {
+			t.notified(now.node, now.node.NotifyContent(attributesOnly, 0))
+		}
+	}
+}
+
+// attributesOnly is an offset for NotifyContent that leaves cached pages alone.
+const attributesOnly = -1
+
+func sameAttributes(a, b *File) bool {
+	return a.ModTime == b.ModTime && a.Mode == b.Mode && a.UID == b.UID && a.GID == b.GID
+}
+
+func (t *tree) knows(n node) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return n.common().known
+}
+
+// notified tells of an unexpected answer: of what the kernel does not know it says
+// ENOENT, and when the mount has ended, one of the others.
+func (t *tree) notified(n node, errno syscall.Errno) {
+	switch errno {
+	case 0, syscall.ENOENT, syscall.ENODEV, syscall.ENOTCONN, syscall.EBADF:
+	default:
+		t.debug(fmt.Sprintf("%s: what the kernel has cached of it may be old: %v", n.common().path, errno))
+	}
+}
