@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"vzip/internal/figure"
+	"vzip/internal/require"
 )
 
 // While a folder of a source takes turns with a link out of the source, a FIFO, a
@@ -70,4 +71,56 @@ func TestScanUnderSwaps(t *testing.T) {
 			figure.Print(t, "scans while a folder takes turns with links, FIFOs and files, symlinks: %s: %d, %d of them of the folder, none of what is outside", symlinks, whole+other, whole)
 		})
 	}
+}
+
+// What counts is the folder that was opened, not the one that was listed: here a
+// closed folder takes the place of an open one in between.
+func TestFolderTakenPlace(t *testing.T) {
+	t.Parallel()
+	require.Needs(t, "root")
+	dir := openTempDir(t)
+	tree(t, dir, "src/open/x", "src/closed/x")
+	setModes(t, dir, map[string]uint32{"src/closed": 0o700})
+	text := one("", "{source: src, exclude: [closed]}")
+	plans, _ := scanAll(t, load(t, dir, text))
+	if got := plans[0].Access(); got != everybody {
+		t.Errorf("got %+v, want %+v", got, everybody)
+	}
+	plans, err := load(t, dir, text).Scan(t.Context(), ScanOptions{Folder: func(p string) {
+		if p == dir+"/src/open" {
+			must(t, unix.Renameat2(unix.AT_FDCWD, p, unix.AT_FDCWD, dir+"/src/closed", unix.RENAME_EXCHANGE))
+		}
+	}})
+	must(t, err)
+	if got := plans[0].Access(); got != byOwner(0) {
+		t.Errorf("with a closed folder in its place: got %+v, want %+v", got, byOwner(0))
+	}
+}
+
+// So it is with a file system that is mounted there meanwhile.
+func TestMountedMeanwhile(t *testing.T) {
+	t.Parallel()
+	require.Needs(t, "root")
+	dir := t.TempDir()
+	tree(t, dir, "src/d/x")
+	mounted := false
+	t.Cleanup(func() {
+		if mounted {
+			must(t, unix.Unmount(dir+"/src/d", unix.MNT_DETACH))
+		}
+	})
+	var warnings []string
+	plans, err := load(t, dir, one("one_file_system: true", "source: src")).Scan(t.Context(), ScanOptions{
+		Warn: func(s string) { warnings = append(warnings, s) },
+		Folder: func(p string) {
+			if p == dir+"/src/d" {
+				must(t, unix.Mount("tmpfs", p, "tmpfs", 0, "size=1m"))
+				mounted = true
+				tree(t, p, "other")
+			}
+		},
+	})
+	must(t, err)
+	wantLines(t, show(t, plans[0]), []string{"src/", "src/d/"})
+	wantLines(t, warnings, []string{"archive a.zip: 1 mount points not entered because of one_file_system, the first is " + dir + "/src/d: exclude them to silence this"})
 }
