@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"runtime/debug"
 
+	"github.com/hanwen/go-fuse/v2/fs"
+	"github.com/hanwen/go-fuse/v2/fuse"
 	"golang.org/x/sys/unix"
 )
 
@@ -145,9 +147,20 @@ func through(p part, copyTo func(to int, off *int64, n int) (int, error)) ([]byt
 	return os.ReadFile(fmt.Sprintf("/proc/self/fd/%d", f.Fd()))
 }
 
-// serveMain mounts a file f at a folder, as a file system of the given type, until
-// it is killed.
-func serveMain(args []string) error { return errors.New("not yet") }
+// serveMain mounts at a folder, vzip's or another file system, until it is killed.
+func serveMain(args []string) error {
+	var err error
+	if args[0] == "vzip" {
+		_, err = Mount(args[1], names("f"), Options{})
+	} else {
+		_, err = fs.Mount(args[1], &fs.Inode{}, &fs.Options{MountOptions: fuse.MountOptions{Name: args[0], DirectMountStrict: true}})
+	}
+	if err != nil {
+		return err
+	}
+	fmt.Println("ready")
+	select {}
+}
 
 // followMain opens a file and maps it; for each line of its input it reads at
 // random places in all ways, judges that all of it is of one generation, and writes

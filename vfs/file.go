@@ -41,13 +41,6 @@ type stale struct{}
 
 func (stale) Open() (Handle, error) { return nil, syscall.ESTALE }
 
-// retire makes the next open(2) of the node fail, and lets go of its content.
-func (n *file) retire() {
-	last := *n.state.Load()
-	last.Content = stale{}
-	n.state.Store(&last)
-}
-
 // Open lets the kernel keep what it has cached of the file: a node's content
 // never changes, another content has another node.
 func (n *file) Open(_ context.Context, flags uint32) (fh fs.FileHandle, _ uint32, errno syscall.Errno) {

@@ -31,8 +31,9 @@ type File struct {
 // Content is where the bytes of a file come from.
 type Content interface {
 	// Open is asked at each open(2). An error that wraps ESTALE reaches the caller
-	// as such, any other as EIO. A call that began before Publish replaced the
-	// content may still be running after Publish returned.
+	// as such, any other as EIO. It may still be asked for a second after Publish
+	// replaced the content, by callers who found the file before; ESTALE then makes
+	// the kernel look the name up again, once.
 	Open() (Handle, error)
 }
 

@@ -14,7 +14,7 @@ import (
 
 // Ref names a source: a path below a root folder.
 type Ref struct {
-	Root string // absolute path of a folder; links in it are followed
+	Root string // absolute path of a folder, without links
 	Rel  string // below Root, slash-separated; "." is Root itself
 	// Follow lets symbolic links below Root be followed as long as they stay
 	// below it.
@@ -24,9 +24,11 @@ type Ref struct {
 // Path is the source's absolute path, for messages.
 func (r Ref) Path() string { return filepath.Join(r.Root, r.Rel) }
 
-// openRoot opens the root folder, for resolving paths only.
+// openRoot opens the root folder, for resolving paths only. A link that took the
+// place of a folder on the way since the layout was loaded is not followed: what it
+// leads to may be closed to whoever can make that link.
 func openRoot(root string) (int, error) {
-	fd, err := openat2(unix.AT_FDCWD, root, &unix.OpenHow{Flags: unix.O_PATH | unix.O_DIRECTORY | unix.O_CLOEXEC})
+	fd, err := openat2(unix.AT_FDCWD, root, &unix.OpenHow{Flags: unix.O_PATH | unix.O_DIRECTORY | unix.O_CLOEXEC, Resolve: unix.RESOLVE_NO_SYMLINKS})
 	if err != nil {
 		return -1, &fs.PathError{Op: "open", Path: root, Err: err}
 	}
@@ -125,27 +127,30 @@ type Child struct {
 	Err    error  // why it could not be looked at
 }
 
-// ReadDir lists a folder with the state of each of its children, in no
+// ReadDir lists a folder with its own state and that of each of its children, in no
 // particular order. The folder's descriptor is closed again on return, so trees
 // of any depth can be walked. With access set, children that can't be read come
 // with an error.
-func (r Ref) ReadDir(access bool) ([]Child, error) {
+func (r Ref) ReadDir(access bool) (self Stat, children []Child, err error) {
 	root, err := openRoot(r.Root)
 	if err != nil {
-		return nil, err
+		return Stat{}, nil, err
 	}
 	defer unix.Close(root)
 	fd, err := r.openBelow(root, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOATIME)
 	if err != nil {
-		return nil, err
+		return Stat{}, nil, err
 	}
 	dir := os.NewFile(uintptr(fd), r.Path())
 	defer dir.Close()
+	if self, err = statAt(fd, "", unix.AT_EMPTY_PATH); err != nil {
+		return Stat{}, nil, &fs.PathError{Op: "statx", Path: r.Path(), Err: err}
+	}
 	names, err := dir.Readdirnames(-1)
 	if err != nil {
-		return nil, err
+		return Stat{}, nil, err
 	}
-	children := make([]Child, 0, len(names))
+	children = make([]Child, 0, len(names))
 	for _, name := range names {
 		c := Child{Name: name}
 		c.Stat, c.Err = statAt(fd, name, unix.AT_SYMLINK_NOFOLLOW)
@@ -164,7 +169,7 @@ func (r Ref) ReadDir(access bool) ([]Child, error) {
 		}
 		children = append(children, c)
 	}
-	return children, nil
+	return self, children, nil
 }
 
 func readlinkAt(dirfd int, name string) (string, error) {
