@@ -244,6 +244,11 @@ func TestFaultCoarseStamps(t *testing.T) {
 			right, failed, edits, refused := 0, 0, 0, 0
 			for range rounds {
 				layout, cache := f.layout(f.bad), f.dir+"/cache"
+				// Written right after a tick, read in its course, edited before the next one.
+				time.Sleep(time.Until(time.Now().Truncate(grain).Add(grain)))
+				for i := range files {
+					must(t, poke(fmt.Sprintf("%s/%d/file", f.plain, i), rnd.Int64N(block), fmt.Sprintf("write %016x", rnd.Uint64())))
+				}
 				var edit sync.WaitGroup
 				for i := range files {
 					at := time.Duration(rnd.IntN(int(grain + 2*time.Second)))
