@@ -312,7 +312,7 @@ func TestFaultCoarseStamps(t *testing.T) {
 }
 
 // upOrEnded waits until archives are there, or the program has ended: false.
-func (d *daemon) upOrEnded() bool {
+func (d *served) upOrEnded() bool {
 	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
 		if _, err := os.Stat(d.mnt + "/0.zip"); err == nil {
 			return true

@@ -26,7 +26,7 @@ var hungReads = faultfs.Rule{Path: "hung/**", Ops: []faultfs.Op{faultfs.Read}, H
 const hungReaders = 1000
 
 // mountHung mounts hung.zip, near.zip and good.zip.
-func mountHung(t *testing.T, flags ...string) (f *faulty, d *daemon) {
+func mountHung(t *testing.T, flags ...string) (f *faulty, d *served) {
 	t.Helper()
 	f = newFaulty(t, hungFiles)
 	return f, f.mount(f.layout(f.bad, "good"), append(flags, "--source-timeout", sourceTimeout.String())...)
