@@ -9,7 +9,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/coreos/go-systemd/v22/daemon"
+	sd "github.com/coreos/go-systemd/v22/daemon"
 	"github.com/spf13/cobra"
 
 	"vzip/vfs"
@@ -134,7 +134,7 @@ func (a *app) mount(file, dir string, f *mountFlags, o vfs.Options) error {
 	if !early && !s.untilUnmounted(w, gone, signals, hangups) {
 		return nil
 	}
-	a.notifyService(daemon.SdNotifyStopping)
+	a.notifyService(sd.SdNotifyStopping)
 	if !a.drain(s.mounted, gone, signals, f.drain) {
 		return &exitError{code: exitFailure} // its readers got errors
 	}
