@@ -64,7 +64,7 @@ func mutationRound(t *testing.T, s *site, o *Oracle, m *Mutator, counts *Counts,
 	ledger := NewLedger(s.files)
 	m.Watch(ledger)
 	defer m.Unwatch(ledger)
-	judge := &Judge{Oracle: o, Ledger: ledger, Prefix: inside + "/", Lenient: !vzip.Can("--verify")}
+	judge := &Judge{Oracle: o, Ledger: ledger, Prefix: inside + "/"}
 	client := &Client{Path: mount.Path(archive), Judge: func(uint64) *Judge { return judge }, Counts: counts, Cached: 60}
 
 	var stop atomic.Bool
@@ -98,5 +98,17 @@ func mutationRound(t *testing.T, s *site, o *Oracle, m *Mutator, counts *Counts,
 	readers.Wait()
 	if err := m.Restore(); err != nil {
 		t.Error(err)
+	}
+	if t.Failed() {
+		return
+	}
+	// The archive is again what it was, and after a reload all of it can be read.
+	if err := mount.Reload(t.Context()); err != nil {
+		t.Errorf("round %d: %v", round, err)
+	}
+	healed := *client
+	healed.Judge = func(uint64) *Judge { return &Judge{Oracle: o} }
+	if err := healed.Session(rnd, 50); err != nil {
+		t.Errorf("round %d, after a reload: %v\n%s\n%s", round, err, m.Log(""), mount.Log())
 	}
 }
