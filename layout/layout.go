@@ -8,7 +8,6 @@ package layout
 import (
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path"
 	"path/filepath"
@@ -25,6 +24,7 @@ import (
 // Layout is what a layout file says, checked, with defaults filled in.
 type Layout struct {
 	File     string // as given by the user, for messages
+	Path     string // the same, absolute
 	Archives []Archive
 
 	roots []string // folders that sources are below, each once
@@ -198,27 +198,13 @@ func (p *Problems) orNil() error {
 	return p
 }
 
-// maxFileLen is the largest layout file that is read, in bytes.
-const maxFileLen = 16 << 20
-
 // Load reads a layout file and looks at its source folders, not into them. env
 // looks a variable up, as os.LookupEnv does. A *Problems error has all that is
 // wrong.
 func Load(file string, env func(string) (string, bool)) (*Layout, error) {
-	problem := func(format string, args ...any) error {
-		return &Problems{File: file, List: []Problem{{What: fmt.Sprintf(format, args...)}}}
-	}
-	f, err := os.Open(file)
+	text, err := readFile(file)
 	if err != nil {
-		return nil, problem("the layout file can't be read: %v: check the path and its permissions", cause(err))
-	}
-	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, maxFileLen+1))
-	if err != nil {
-		return nil, problem("the layout file can't be read: %v: check the path and its permissions", cause(err))
-	}
-	if len(text) > maxFileLen {
-		return nil, problem("the layout file has more than %d MiB: split it", maxFileLen>>20)
+		return nil, &Problems{File: file, List: []Problem{{What: err.Error()}}}
 	}
 	abs, err := filepath.Abs(file)
 	if err != nil {
@@ -227,6 +213,7 @@ func Load(file string, env func(string) (string, bool)) (*Layout, error) {
 	problems := &Problems{File: file}
 	l := parse(problems, filepath.Dir(abs), text, env)
 	if l != nil {
+		l.Path = abs
 		l.findSources(problems)
 	}
 	if err := problems.orNil(); err != nil {

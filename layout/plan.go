@@ -1,7 +1,6 @@
 package layout
 
 import (
-	"path/filepath"
 	"strings"
 
 	"vzip/internal/source"
@@ -88,14 +87,11 @@ func (p *Plan) record(i int) *record { return &p.blocks[i/blockLen][i%blockLen] 
 // as NTFS times.
 func (p *Plan) NTFSTimes() bool { return p.archive.NTFSTimes }
 
-// LayoutFile returns the absolute path of the layout file, or what was given if
-// there is none.
-func (p *Plan) LayoutFile() string {
-	if abs, err := filepath.Abs(p.layout.File); err == nil {
-		return abs
-	}
-	return p.layout.File
-}
+// LayoutFile returns the absolute path of the layout file.
+func (p *Plan) LayoutFile() string { return p.layout.Path }
+
+// Exposed tells whether everybody may read the archive, whoever may read its sources.
+func (p *Plan) Exposed() bool { return p.archive.Expose == ExposeWorld }
 
 // OnBusy says what becomes of a file that changes while it is read.
 func (p *Plan) OnBusy() OnBusy { return p.archive.OnBusy }

@@ -22,6 +22,9 @@ type ScanOptions struct {
 	// absolute path as [source.Ref.Path] has it. Folders and links are not asked
 	// about.
 	Leave func(path string) bool
+	// Folder, if set, is told the absolute path of each folder before it is listed,
+	// and of the folders of sources that are files.
+	Folder func(path string)
 }
 
 // Scan walks the sources and returns the archives' plans. A *Problems error has
@@ -35,6 +38,7 @@ func (l *Layout) Scan(ctx context.Context, o ScanOptions) ([]*Plan, error) {
 		}
 	}
 	listings := newListings(archives)
+	listings.folder = o.Folder
 	mounts, ways := readMounts(), map[string]*source.Stat{}
 	var plans []*Plan
 	for _, a := range archives {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -69,6 +70,7 @@ func (w *walker) walk() {
 		}
 	}
 	if !stat.IsDir() {
+		w.listings.tell(filepath.Dir(w.m.ref.Path()))
 		if err := w.readable(w.m.ref); err != nil {
 			w.source("source %s: %v: make it readable", w.m.Source, err)
 			return

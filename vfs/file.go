@@ -104,13 +104,15 @@ func (h *handle) Read(ctx context.Context, dest []byte, off int64) (_ fuse.ReadR
 	if len(dest) == 0 {
 		return fuse.ReadResultData(nil), 0
 	}
-	n, err := h.ReadAt(ctx, dest, off)
+	r := newRequest(ctx)
+	defer r.finish()
+	n, err := h.ReadAt(r, dest, off)
 	switch {
 	case n == len(dest) && (err == nil || err == io.EOF):
 		return fuse.ReadResultData(dest), 0
 	case errors.Is(err, syscall.ESTALE):
 		return nil, syscall.ESTALE
-	case errors.Is(err, context.Canceled) && ctx.Err() != nil:
+	case errors.Is(err, context.Canceled) && r.Err() != nil:
 		return nil, syscall.EINTR
 	}
 	return nil, syscall.EIO

@@ -40,8 +40,9 @@ type Content interface {
 type Handle interface {
 	// ReadAt fills p, which never reaches beyond the file's size, or gives an
 	// error: one that wraps ESTALE reaches the reader as such, any other as EIO.
-	// ctx ends when nobody waits for the answer any more; an error that wraps its
-	// own then ends the request. p and ctx must not be used after the return.
+	// ctx ends when nobody waits for the answer any more, because who asked is
+	// killed or the mount has ended; return its error then. p must not be used after
+	// the return.
 	ReadAt(ctx context.Context, p []byte, off int64) (int, error)
 	// Close is called once, when the last descriptor is closed, or the mount ends.
 	Close()

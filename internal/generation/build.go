@@ -23,6 +23,8 @@ type Options struct {
 	// Before is the generation whose CRCs are taken over where files are what they
 	// were. It may be nil.
 	Before *Generation
+	// Folder, if set, is told each folder of the sources before it is listed.
+	Folder func(path string)
 	// Warn takes what the user should know and what stops nothing.
 	Warn func(string)
 	// Report takes each source's error when it is read later, once.
@@ -99,7 +101,7 @@ func (b *builder) warn(text string) {
 // try returns a generation also where sources failed: with what is known of the
 // others.
 func (b *builder) try(ctx context.Context, last *Generation) (*Generation, error) {
-	plans, err := b.layout.Scan(ctx, layout.ScanOptions{Only: b.Only, Warn: b.warn, Leave: func(path string) bool { return b.leave[path] }})
+	plans, err := b.layout.Scan(ctx, layout.ScanOptions{Only: b.Only, Warn: b.warn, Folder: b.Folder, Leave: func(path string) bool { return b.leave[path] }})
 	if err != nil {
 		return nil, err
 	}

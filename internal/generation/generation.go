@@ -74,7 +74,9 @@ func New(plans []*layout.Plan, reader *verified.Reader, report func(error)) *Gen
 func (g *Generation) Close() {
 	if g.users.Add(-1) == 0 {
 		g.cancel()
-		g.reader.Forget(g)
+		if g.reader != nil {
+			g.reader.Forget(g)
+		}
 	}
 }
 
