@@ -65,7 +65,7 @@ func mutationRound(t *testing.T, s *site, o *Oracle, m *Mutator, counts *Counts,
 	m.Watch(ledger)
 	defer m.Unwatch(ledger)
 	judge := &Judge{Oracle: o, Ledger: ledger, Prefix: inside + "/"}
-	client := &Client{Path: mount.Path(archive), Judge: func(uint64) *Judge { return judge }, Counts: counts, Cached: 60}
+	client := &Client{Path: mount.Path(archive), Judge: func(uint64) *Judge { return judge }, Counts: counts, Cached: 60, Forget: 8}
 
 	var stop atomic.Bool
 	var readers sync.WaitGroup
@@ -75,8 +75,10 @@ func mutationRound(t *testing.T, s *site, o *Oracle, m *Mutator, counts *Counts,
 			stop.Store(true)
 		}
 	}
-	for reader := range uint64(2) { // opened before anything changes
-		readers.Go(func() { failed(client.Hold(rand.New(rand.NewPCG(uint64(round), reader)), stop.Load)) })
+	for reader := range uint64(2) {
+		r, err := OpenCurrent(client.Path) // before anything changes
+		must(t, err)
+		readers.Go(func() { failed(client.Hold(r, rand.New(rand.NewPCG(uint64(round), reader)), stop.Load)) })
 	}
 	readers.Go(func() { // opened again and again
 		rnd := rand.New(rand.NewPCG(uint64(round), 2))

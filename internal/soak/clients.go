@@ -69,7 +69,7 @@ func (w *world) readRandom(ctx context.Context, archive string, rnd *rand.Rand) 
 		return err
 	}
 	defer r.Close()
-	client := &rig.Client{Counts: &w.reads, Cached: 70}
+	client := &rig.Client{Counts: &w.reads, Cached: 70, Forget: 20}
 	judge := &rig.Judge{Oracle: w.calm}
 	if archive == busy {
 		g := w.find(ctx, r.Ino)
