@@ -107,7 +107,7 @@ func (s *server) files(g *generation.Generation, tell bool) []vfs.File {
 		if access.HasUID && os.Geteuid() == 0 {
 			files[i].UID = access.UID
 		}
-		if access.HasGID && os.Geteuid() == 0 {
+		if access.HasGID { // also where the daemon is not in that group, or has another one
 			files[i].GID = access.GID
 		}
 		if tell && archive.Exposed() {
