@@ -100,7 +100,7 @@ func TestLongPathLinks(t *testing.T) {
 		{strings.Repeat("n", 5000), false, unix.ENAMETOOLONG},
 	} {
 		r := Ref{Root: root, Rel: strings.Join(dirs, "/") + "/" + tt.rel, Follow: tt.follow}
-		rootfd, err := openRoot(root)
+		rootfd, err := (Ref{Root: root}).openRoot()
 		must(t, err)
 		fd, err := r.openFile(rootfd)
 		if err == nil {
