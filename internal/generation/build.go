@@ -147,8 +147,14 @@ func (b *builder) tryInTime(ctx context.Context, last *Generation) (*Generation,
 	}
 	done := make(chan result, 1)
 	go func() {
-		g, err := b.try(ctx, last)
-		done <- result{g, err}
+		var r result
+		defer func() {
+			if v := recover(); v != nil {
+				r = result{nil, fmt.Errorf("a defect in vzip: %v", v)}
+			}
+			done <- r
+		}()
+		r.g, r.err = b.try(ctx, last)
 	}()
 	stopped, stop := b.layout.Pulse.Stopped(b.Reader.Timeout)
 	defer stop()
@@ -190,6 +196,9 @@ func (p *places) enter(path string) {
 func (p *places) leave(path string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.count == nil {
+		return
+	}
 	if p.count[path]--; p.count[path] <= 0 {
 		delete(p.count, path)
 	}
