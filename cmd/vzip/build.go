@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 	"syscall"
 	"time"
@@ -152,8 +153,15 @@ func (a *app) build(ctx context.Context, l *layout.Layout, b building) (*generat
 	}
 	done := make(chan result, 1)
 	go func() {
-		g, err := generation.Build(ctx, l, o)
-		done <- result{g, err}
+		var r result
+		defer func() {
+			if v := recover(); v != nil { // a mount goes on with what it has
+				a.log.Debug(string(debug.Stack()))
+				r.err = fmt.Errorf("a defect in vzip made it fail: %v", v)
+			}
+			done <- r
+		}()
+		r.g, r.err = generation.Build(ctx, l, o)
 	}()
 	var r result
 	select {
