@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"vzip/internal/seeded"
 	"vzip/internal/source"
 )
 
@@ -62,7 +63,7 @@ func now() int64 { return int64(time.Since(start)) + 1 }
 
 // enter waits for a slot.
 func (d *device) enter(c *Call) error {
-	if late := d.late.Load(); late > d.answered.Load() {
+	if late := d.late.Load(); late > d.answered.Load() && !seeded.On("no-breaker") {
 		last, t := d.probed.Load(), now()
 		if t-last < int64(probeEvery) || !d.probed.CompareAndSwap(last, t) {
 			return errNoProbe
@@ -71,6 +72,9 @@ func (d *device) enter(c *Call) error {
 	select {
 	case d.slots <- struct{}{}:
 	default:
+		if seeded.On("no-slots") {
+			return nil
+		}
 		if err := d.queue(c); err != nil {
 			return err
 		}

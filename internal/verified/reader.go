@@ -261,7 +261,9 @@ func (r *Reader) load(d *device, x Sources, key uint64, p []byte, n int) error {
 			r.set.Release(o)
 			return err
 		}
-		r.set.Drop(o)
+		if !seeded.On("old-descriptor") {
+			r.set.Drop(o)
+		}
 		r.set.Release(o)
 	}
 }

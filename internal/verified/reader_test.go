@@ -323,3 +323,38 @@ func BenchmarkReadFull(b *testing.B) {
 		}
 	}
 }
+
+// askedOnce are sources whose file changes just after it is asked for the first time
+// whether a file is known.
+type askedOnce struct {
+	*sources
+	change func()
+}
+
+func (s *askedOnce) Known(key uint64, is source.Identity) bool {
+	known := s.sources.Known(key, is)
+	if s.change != nil {
+		s.change()
+		s.change = nil
+	}
+	return known
+}
+
+// The state of a file counts only if it was looked at after the bytes were taken.
+func TestStateAfterBytes(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	s, contents := hashed(t, dir, 1000)
+	x := &askedOnce{s, func() {
+		must(t, os.WriteFile(s.refs[0].Path(), make([]byte, 1000), 0o644))
+	}}
+	r := NewReader(modes[1])
+	defer r.Close()
+	var c Call
+	c.Begin(context.Background(), time.Minute)
+	defer r.Leave(&c)
+	p := make([]byte, 1000)
+	if err := r.ReadFull(&c, x, 0, p, 0); err == nil && !bytes.Equal(p, contents[0]) {
+		t.Error("got bytes that were written later")
+	}
+}
