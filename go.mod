@@ -6,7 +6,9 @@ require golang.org/x/sys v0.50.0
 
 require (
 	github.com/bmatcuk/doublestar/v4 v4.10.4
+	github.com/coreos/go-systemd/v22 v22.7.0
 	github.com/dustin/go-humanize v1.1.0
+	github.com/fsnotify/fsnotify v1.10.1
 	github.com/hanwen/go-fuse/v2 v2.12.1
 	github.com/klauspost/crc32 v1.3.0
 	github.com/moby/sys/mountinfo v0.7.3

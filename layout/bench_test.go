@@ -33,7 +33,7 @@ func BenchmarkScan(b *testing.B) {
 			var plans []*Plan
 			for b.Loop() {
 				var err error
-				plans, err = l.Scan(b.Context(), "", func(string) {})
+				plans, err = l.Scan(b.Context(), ScanOptions{})
 				must(b, err)
 				entries += plans[0].Len()
 			}

@@ -41,9 +41,10 @@ func TestFullLayout(t *testing.T) {
 	fixed := Options{
 		Comment: "Made from iso, for $5", Symlinks: SymlinksSkip, Special: SpecialError, Names: NamesEscape,
 		Modes: ModesFixed, ModTime: at64(1769857200), NTFSTimes: true, Owners: OwnersStore, OneFileSystem: true,
+		OnBusy: OnBusySkip, Expose: ExposeWorld,
 	}
 	want := []Archive{
-		{Name: "nightly/all-iso.zip", Options: Options{Comment: "Everything", Symlinks: SymlinksFollow, Special: SpecialSkip, Names: NamesRaw, Directories: true, Modes: ModesSource, Owners: OwnersOmit},
+		{Name: "nightly/all-iso.zip", Options: Options{Comment: "Everything", Symlinks: SymlinksFollow, Special: SpecialSkip, Names: NamesRaw, Directories: true, Modes: ModesSource, Owners: OwnersOmit, OnBusy: OnBusyWait, Expose: ExposeSources},
 			Mappings: []Mapping{
 				{Source: "src", As: "images/one", Include: []string{"**/*.iso", "b/"}, Exclude: []string{"*.tmp", ".git/", "{x,y}/**"}},
 				{Source: "file", As: "file"},
@@ -69,13 +70,13 @@ func TestFullLayout(t *testing.T) {
 	wantLines(t, show(t, plans[1]), []string{"renamed = file"})
 	wantLines(t, show(t, plans[2]), nil)
 	wantLines(t, warnings, []string{
-		l.File + `:27: include pattern "**/*.iso" matches nothing in ` + dir + "/src",
+		l.File + `:31: include pattern "**/*.iso" matches nothing in ` + dir + "/src",
 		"archive nightly/empty.zip is empty",
 	})
 	if got := plans[2].ModTime; got != 315532800 {
 		t.Errorf("empty archive: got time %d, want that of 1980-01-01", got)
 	}
-	only, err := l.Scan(t.Context(), "plain.zip", func(s string) { t.Errorf("warning %q", s) })
+	only, err := l.Scan(t.Context(), ScanOptions{Only: "plain.zip", Warn: func(s string) { t.Errorf("warning %q", s) }})
 	must(t, err)
 	if len(only) != 1 || only[0].Name != "plain.zip" {
 		t.Errorf("Scan of plain.zip: got %d plans", len(only))
@@ -109,7 +110,7 @@ func TestDefaults(t *testing.T) {
 	tree(t, dir, "src/a")
 	got := bare(load(t, dir, one("", "source: src")).Archives[0], dir)
 	want := Archive{Name: "a.zip", Mappings: []Mapping{{Source: "src", As: "src"}},
-		Options: Options{Symlinks: SymlinksStore, Special: SpecialSkip, Names: NamesError, Directories: true, Modes: ModesSource, Owners: OwnersOmit}}
+		Options: Options{Symlinks: SymlinksStore, Special: SpecialSkip, Names: NamesError, Directories: true, Modes: ModesSource, Owners: OwnersOmit, OnBusy: OnBusyFail, Expose: ExposeSources}}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
 	}

@@ -83,7 +83,7 @@ func load(t testing.TB, dir, text string) *Layout {
 // scanAll scans a layout that is right, and returns what was warned of.
 func scanAll(t testing.TB, l *Layout) (plans []*Plan, warnings []string) {
 	t.Helper()
-	plans, err := l.Scan(t.Context(), "", func(s string) { warnings = append(warnings, s) })
+	plans, err := l.Scan(t.Context(), ScanOptions{Warn: func(s string) { warnings = append(warnings, s) }})
 	must(t, err)
 	return plans, warnings
 }
@@ -164,7 +164,7 @@ func attempt(t testing.TB, file string, env func(string) (string, bool)) (text s
 	t.Helper()
 	l, err := Load(file, env)
 	if err == nil {
-		_, err = l.Scan(t.Context(), "", func(string) {})
+		_, err = l.Scan(t.Context(), ScanOptions{})
 	}
 	if err == nil {
 		return "", false

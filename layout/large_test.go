@@ -132,7 +132,7 @@ func TestCancel(t *testing.T) {
 	done := false
 	for left := 0; !done; left++ {
 		ctx := &countdown{t.Context(), left}
-		plans, err := l.Scan(ctx, "", func(string) {})
+		plans, err := l.Scan(ctx, ScanOptions{})
 		switch {
 		case err == nil && len(plans) == 2 && left > 3*folders:
 			done = true

@@ -6,14 +6,16 @@
 package layout
 
 import (
+	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
+
+	"golang.org/x/sys/unix"
 
 	"vzip/internal/oneline"
 	"vzip/internal/source"
@@ -22,7 +24,10 @@ import (
 // Layout is what a layout file says, checked, with defaults filled in.
 type Layout struct {
 	File     string // as given by the user, for messages
+	Path     string // the same, absolute
 	Archives []Archive
+	// Pulse counts what is asked about the sources, here and by who reads them.
+	Pulse source.Pulse
 
 	roots []string // folders that sources are below, each once
 }
@@ -66,6 +71,13 @@ type Modes string
 // Owners says whether entries have their owners' numbers.
 type Owners string
 
+// OnBusy says what becomes of a file that a program has open for writing, or that
+// keeps changing, while its CRC-32 is worked out. Who works that out acts on it.
+type OnBusy string
+
+// Expose says who may read an archive where the mount lets other users in.
+type Expose string
+
 // Values of the options of these types.
 const (
 	SymlinksStore  Symlinks = "store"
@@ -85,6 +97,13 @@ const (
 
 	OwnersOmit  Owners = "omit"
 	OwnersStore Owners = "store"
+
+	OnBusyFail OnBusy = "fail"
+	OnBusySkip OnBusy = "skip"
+	OnBusyWait OnBusy = "wait"
+
+	ExposeSources Expose = "sources"
+	ExposeWorld   Expose = "world"
 )
 
 // Options are an archive's options; "defaults" sets them for all archives.
@@ -99,10 +118,15 @@ type Options struct {
 	NTFSTimes     bool   // for times before 1970 and after 2038-01-19
 	Owners        Owners
 	OneFileSystem bool // don't enter what is mounted inside a source
+	OnBusy        OnBusy
+	Expose        Expose
 }
 
 func defaultOptions() Options {
-	return Options{Symlinks: SymlinksStore, Special: SpecialSkip, Names: NamesError, Modes: ModesSource, Owners: OwnersOmit, Directories: true}
+	return Options{
+		Symlinks: SymlinksStore, Special: SpecialSkip, Names: NamesError, Modes: ModesSource, Owners: OwnersOmit, Directories: true,
+		OnBusy: OnBusyFail, Expose: ExposeSources,
+	}
 }
 
 // pos is a place in the layout file, both numbers from 1.
@@ -176,27 +200,13 @@ func (p *Problems) orNil() error {
 	return p
 }
 
-// maxFileLen is the largest layout file that is read, in bytes.
-const maxFileLen = 16 << 20
-
 // Load reads a layout file and looks at its source folders, not into them. env
 // looks a variable up, as os.LookupEnv does. A *Problems error has all that is
 // wrong.
 func Load(file string, env func(string) (string, bool)) (*Layout, error) {
-	problem := func(format string, args ...any) error {
-		return &Problems{File: file, List: []Problem{{What: fmt.Sprintf(format, args...)}}}
-	}
-	f, err := os.Open(file)
+	text, err := readFile(file)
 	if err != nil {
-		return nil, problem("the layout file can't be read: %v: check the path and its permissions", cause(err))
-	}
-	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, maxFileLen+1))
-	if err != nil {
-		return nil, problem("the layout file can't be read: %v: check the path and its permissions", cause(err))
-	}
-	if len(text) > maxFileLen {
-		return nil, problem("the layout file has more than %d MiB: split it", maxFileLen>>20)
+		return nil, &Problems{File: file, List: []Problem{{What: err.Error()}}}
 	}
 	abs, err := filepath.Abs(file)
 	if err != nil {
@@ -205,6 +215,7 @@ func Load(file string, env func(string) (string, bool)) (*Layout, error) {
 	problems := &Problems{File: file}
 	l := parse(problems, filepath.Dir(abs), text, env)
 	if l != nil {
+		l.Path = abs
 		l.findSources(problems)
 	}
 	if err := problems.orNil(); err != nil {
@@ -217,6 +228,7 @@ func Load(file string, env func(string) (string, bool)) (*Layout, error) {
 // a file or a folder.
 func (l *Layout) findSources(problems *Problems) {
 	numbers := map[string]int{}
+	mounts := readMounts()
 	for a := range l.Archives {
 		for m := range l.Archives[a].Mappings {
 			m := &l.Archives[a].Mappings[m]
@@ -226,6 +238,10 @@ func (l *Layout) findSources(problems *Problems) {
 			if len(problems.List) > maxProblems {
 				return
 			}
+			if point := mounts.at(m.Source); point != "" {
+				problems.add(m.pos, true, "%s", inVzip(m.Source, point))
+				continue
+			}
 			// Links in the path that the user wrote are followed; what they
 			// lead to is the root that nothing is read outside of.
 			real := ""
@@ -233,7 +249,7 @@ func (l *Layout) findSources(problems *Problems) {
 			if err == nil {
 				real, err = filepath.EvalSymlinks(m.Source)
 			}
-			ref := source.Ref{Root: real, Rel: ".", Follow: l.Archives[a].Symlinks == SymlinksFollow}
+			ref := source.Ref{Root: real, Rel: ".", Follow: l.Archives[a].Symlinks == SymlinksFollow, Pulse: &l.Pulse}
 			if err == nil && !fi.IsDir() {
 				ref.Root, ref.Rel = filepath.Dir(real), filepath.Base(real)
 			}
@@ -241,7 +257,11 @@ func (l *Layout) findSources(problems *Problems) {
 				m.stat, err = ref.Lstat()
 			}
 			if err != nil {
-				problems.add(m.pos, true, "source %s: %v: %s", m.Source, cause(err), sourceHint(m.given))
+				problems.add(m.pos, true, "source %s: %v: %s", m.Source, cause(err), sourceHint(m.given, err))
+				continue
+			}
+			if mounts.vzip[m.stat.Dev] {
+				problems.add(m.pos, true, "%s", inVzip(m.Source, real))
 				continue
 			}
 			switch {
@@ -269,8 +289,10 @@ var shellVariable = regexp.MustCompile(`\$[A-Za-z_]`)
 
 // sourceHint says what to do about a source that can't be looked at. Shells
 // expand what a layout file does not.
-func sourceHint(given string) string {
+func sourceHint(given string, err error) string {
 	switch {
+	case errors.Is(err, unix.ENOTCONN):
+		return deadHint
 	case strings.HasPrefix(given, "~"):
 		return "~ is not expanded here: write ${HOME}"
 	case shellVariable.MatchString(given):

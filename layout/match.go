@@ -71,6 +71,22 @@ func (m *Mapping) stores(file string) bool {
 	return wanted
 }
 
+// enters tells whether a walk looks at the folder rel, or passes it.
+func (m *Mapping) enters(rel string) bool {
+	include, exclude := compile(m.Include), compile(m.Exclude)
+	wanted := m.Include == nil
+	for i := 0; i <= len(rel); i++ {
+		if i < len(rel) && rel[i] != '/' {
+			continue
+		}
+		wanted = include.match(rel[:i], true) || wanted
+		if exclude.match(rel[:i], true) || !wanted && !include.reach(rel[:i]) {
+			return false
+		}
+	}
+	return true
+}
+
 // checkGlob says what is wrong with a pattern that the user wrote.
 func checkGlob(g string) error {
 	text := strings.TrimSuffix(g, "/")

@@ -161,7 +161,7 @@ func TestScanAgainstModel(t *testing.T) {
 		for range 15 {
 			text := randomLayout(random, folders, files)
 			l := load(t, dir, text)
-			plans, err := l.Scan(t.Context(), "", func(string) {})
+			plans, err := l.Scan(t.Context(), ScanOptions{})
 			want, bad := model(t, l.Archives[0])
 			if len(bad) > 0 {
 				broken++

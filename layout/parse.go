@@ -42,6 +42,8 @@ var optionFields = fields[Options]{
 	"ntfs_times":      boolean("ntfs_times", func(o *Options) *bool { return &o.NTFSTimes }),
 	"owners":          choice("owners", func(o *Options) *Owners { return &o.Owners }, OwnersOmit, OwnersStore),
 	"one_file_system": boolean("one_file_system", func(o *Options) *bool { return &o.OneFileSystem }),
+	"on_busy":         choice("on_busy", func(o *Options) *OnBusy { return &o.OnBusy }, OnBusyFail, OnBusySkip, OnBusyWait),
+	"expose":          choice("expose", func(o *Options) *Expose { return &o.Expose }, ExposeSources, ExposeWorld),
 }
 
 // parse returns the layout that text says. It is nil where text is no YAML

@@ -15,6 +15,7 @@ type Plan struct {
 	ModTime      int64  // the newest of the entries', in seconds since 1970
 	SkippedLinks int    // symbolic links left out because of symlinks: skip
 
+	access  Access
 	layout  *Layout
 	archive *Archive
 	blocks  [][]record
@@ -85,6 +86,15 @@ func (p *Plan) record(i int) *record { return &p.blocks[i/blockLen][i%blockLen] 
 // NTFSTimes tells whether times that an extended timestamp can't tell are stored
 // as NTFS times.
 func (p *Plan) NTFSTimes() bool { return p.archive.NTFSTimes }
+
+// LayoutFile returns the absolute path of the layout file.
+func (p *Plan) LayoutFile() string { return p.layout.Path }
+
+// Exposed tells whether everybody may read the archive, whoever may read its sources.
+func (p *Plan) Exposed() bool { return p.archive.Expose == ExposeWorld }
+
+// OnBusy says what becomes of a file that changes while it is read.
+func (p *Plan) OnBusy() OnBusy { return p.archive.OnBusy }
 
 // IsFile tells whether entry i's data is that of a source file.
 func (p *Plan) IsFile(i int) bool { return p.record(i).isFile }

@@ -9,28 +9,50 @@ import (
 	"strings"
 
 	"vzip/internal/oneline"
+	"vzip/internal/source"
 	"vzip/zipgen"
 )
 
-// Scan walks the sources and returns the plans of all archives, or with only
-// set of that archive alone. warn takes what the user should know and what stops
-// nothing. A *Problems error has all that is wrong.
-func (l *Layout) Scan(ctx context.Context, only string, warn func(string)) ([]*Plan, error) {
+// ScanOptions are what a scan is asked for. The zero value scans all, and warns
+// nobody.
+type ScanOptions struct {
+	Only string       // name of the one archive that is wanted; "" for all
+	Warn func(string) // takes what the user should know and what stops nothing
+	// Leave tells whether to leave a file out as if it were excluded, by its
+	// absolute path as [source.Ref.Path] has it. Folders and links are not asked
+	// about.
+	Leave func(path string) bool
+	// Folder, if set, is told the absolute path of each folder before it is listed,
+	// and of the folders of sources that are files.
+	Folder func(path string)
+}
+
+// Scan walks the sources and returns the archives' plans. A *Problems error has
+// all that is wrong.
+func (l *Layout) Scan(ctx context.Context, o ScanOptions) ([]*Plan, error) {
 	problems := &Problems{File: l.File}
 	var archives []*Archive
 	for i := range l.Archives {
-		if only == "" || l.Archives[i].Name == only {
+		if o.Only == "" || l.Archives[i].Name == o.Only {
 			archives = append(archives, &l.Archives[i])
 		}
 	}
 	listings := newListings(archives)
+	listings.folder = o.Folder
+	mounts, ways := readMounts(), map[string]*source.Stat{}
 	var plans []*Plan
 	for _, a := range archives {
 		s := &scan{
 			ctx: ctx, layout: l, a: a, problems: problems, listings: listings,
 			// Root may read all; asking would cost a system call a file.
 			access: os.Geteuid() != 0,
-			warn:   func(format string, args ...any) { warn(oneline.Text(fmt.Sprintf(format, args...))) },
+			leave:  o.Leave,
+			mounts: mounts, ways: ways, rights: rights{mounts: mounts},
+			warn: func(format string, args ...any) {
+				if o.Warn != nil {
+					o.Warn(oneline.Text(fmt.Sprintf(format, args...)))
+				}
+			},
 		}
 		plans = append(plans, s.archive())
 		if err := ctx.Err(); err != nil {
@@ -51,6 +73,10 @@ type scan struct {
 	problems *Problems
 	listings *listings
 	access   bool
+	leave    func(path string) bool
+	mounts   *mountTable
+	ways     map[string]*source.Stat // folders above sources, by path
+	rights   rights
 	warn     func(format string, args ...any)
 
 	plan    *Plan
@@ -59,7 +85,7 @@ type scan struct {
 	// that something else needs as a folder.
 	files   []file
 	special leftOut // FIFOs, sockets, devices
-	mounts  leftOut // mount points that were not entered
+	passed  leftOut // mount points that were not entered
 }
 
 // leftOut counts what an archive should have had, perhaps, and keeps the first.
@@ -114,8 +140,8 @@ func (s *scan) archive() *Plan {
 	if s.special.count > 0 {
 		s.warn("archive %s: %d special files left out, the first is %s: exclude them to silence this, or set special: error", s.a.Name, s.special.count, s.special.first)
 	}
-	if s.mounts.count > 0 {
-		s.warn("archive %s: %d mount points not entered because of one_file_system, the first is %s: exclude them to silence this", s.a.Name, s.mounts.count, s.mounts.first)
+	if s.passed.count > 0 {
+		s.warn("archive %s: %d mount points not entered because of one_file_system, the first is %s: exclude them to silence this", s.a.Name, s.passed.count, s.passed.first)
 	}
 	archive, err := s.builder.Archive()
 	if err != nil {
@@ -123,6 +149,7 @@ func (s *scan) archive() *Plan {
 		return nil
 	}
 	s.plan.Archive = archive
+	s.plan.access = s.rights.access(isRoot())
 	if n, first, second := clashes(archive); n > 0 {
 		s.warn("archive %s: %d names differ from another in case or Unicode form alone, the first are %q and %q: on macOS and Windows only one of each is kept", s.a.Name, n, first, second)
 	}

@@ -2,8 +2,10 @@ package layout
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -21,6 +23,7 @@ type item struct {
 	target   string // of a symbolic link
 	invented bool   // a directory that no source stands for
 	mounted  bool   // a directory that is not entered
+	linked   bool   // what a symbolic link leads to
 	mapping  int
 }
 
@@ -38,16 +41,19 @@ type walker struct {
 	yield   func(item) bool
 	stopped bool
 	// pending are the folders above that are stored only once something in them is.
-	pending []item
-	// above are the folders that are being walked, to find loops of links.
-	above []folder
-	dev   uint64 // of the source
+	pending  []item
+	above    []item // the folders that are being walked
+	added    int    // how many of them were added to the archive's rights
+	wayAdded bool   // so were those above the source
+	dev      uint64 // of the source
 }
-
-type folder struct{ dev, ino uint64 }
 
 // walk yields the items of a mapping. The file system is looked at anew.
 func (w *walker) walk() {
+	if point := w.mounts.at(w.m.ref.Path()); point != "" {
+		w.source("%s", inVzip(w.m.Source, point))
+		return
+	}
 	stat, err := w.m.ref.Lstat()
 	if err == nil && stat.Mode&unix.S_IFMT != w.m.stat.Mode&unix.S_IFMT {
 		err = errors.New("it is of another file type now")
@@ -64,11 +70,14 @@ func (w *walker) walk() {
 		}
 	}
 	if !stat.IsDir() {
+		w.listings.tell(filepath.Dir(w.m.ref.Path()))
 		if err := w.readable(w.m.ref); err != nil {
 			w.source("source %s: %v: make it readable", w.m.Source, err)
 			return
 		}
-		w.emit(item{name: w.m.As, rel: w.m.ref.Rel, stat: stat})
+		if w.leave == nil || !w.leave(w.m.ref.Path()) {
+			w.emit(item{name: w.m.As, rel: w.m.ref.Rel, stat: stat})
+		}
 		return
 	}
 	prefix := ""
@@ -76,7 +85,11 @@ func (w *walker) walk() {
 		prefix = w.m.As + "/"
 		w.dir(item{name: prefix, rel: ".", stat: stat}, whole)
 	}
-	w.folder(w.m.ref, prefix, stat, whole)
+	if point := w.m.vzipBelow(w.mounts); point != "" && !w.a.OneFileSystem {
+		w.vzipInside(point)
+		return
+	}
+	w.folder(item{name: prefix, rel: ".", stat: stat}, whole)
 	for _, p := range w.include {
 		if !p.used && !w.stopped {
 			w.warn("%s:%d: include pattern %q matches nothing in %s", w.layout.File, w.m.line, p.given, w.m.Source)
@@ -102,6 +115,7 @@ func (w *walker) emit(it item) {
 }
 
 func (w *walker) send(it item) {
+	w.grant(&it)
 	it.mapping = w.number
 	w.stopped = w.stopped || !w.yield(it)
 }
@@ -119,12 +133,14 @@ func (w *walker) dir(it item, whole bool) {
 
 // folder walks what is in a folder. With whole set all of it is wanted, whatever
 // the include patterns say.
-func (w *walker) folder(ref source.Ref, prefix string, stat source.Stat, whole bool) {
+func (w *walker) folder(it item, whole bool) {
 	if err := w.ctx.Err(); err != nil || w.stopped {
 		w.stopped = true
 		return
 	}
-	children, err := w.listings.read(ref, w.access)
+	ref := w.m.ref
+	ref.Rel = it.rel
+	self, children, err := w.listings.read(ref, w.access)
 	if errors.Is(err, fs.ErrNotExist) && ref.Rel != w.m.ref.Rel {
 		return // deleted since the folder above was listed
 	}
@@ -132,8 +148,21 @@ func (w *walker) folder(ref source.Ref, prefix string, stat source.Stat, whole b
 		w.source("source folder %s: %v: make it readable, or exclude it", ref.Path(), cause(err))
 		return
 	}
-	w.above = append(w.above, folder{stat.Dev, stat.Ino})
-	defer func() { w.above = w.above[:len(w.above)-1] }()
+	// Since the folder above was listed another may have taken its place, or
+	// something may have been mounted there: what was opened counts.
+	switch it.stat = self; {
+	case w.mounts.vzip[self.Dev]:
+		w.vzipInside(ref.Path())
+		return
+	case w.a.OneFileSystem && self.Dev != w.dev:
+		w.passed.add("%s", ref.Path())
+		return
+	}
+	w.above = append(w.above, it)
+	defer func() {
+		w.above = w.above[:len(w.above)-1]
+		w.added = min(w.added, len(w.above))
+	}()
 
 	type child struct {
 		item
@@ -141,7 +170,7 @@ func (w *walker) folder(ref source.Ref, prefix string, stat source.Stat, whole b
 	}
 	var items []child
 	for _, c := range children {
-		it, in, ok := w.child(ref, prefix, c, whole)
+		it, in, ok := w.child(ref, it.name, c, whole)
 		if ok {
 			items = append(items, child{it, in})
 		}
@@ -160,9 +189,7 @@ func (w *walker) folder(ref source.Ref, prefix string, stat source.Stat, whole b
 		kept := len(w.pending)
 		w.dir(c.item, c.whole)
 		if !c.mounted {
-			below := ref
-			below.Rel = c.rel
-			w.folder(below, c.name, c.stat, c.whole)
+			w.folder(c.item, c.whole)
 		}
 		w.pending = w.pending[:min(kept, len(w.pending))]
 	}
@@ -188,23 +215,29 @@ func (w *walker) child(parent source.Ref, prefix string, c source.Child, whole b
 	if !in && !(isDir && w.include.reach(ref.Rel)) {
 		return item{}, false, false
 	}
+	if w.leave != nil && !isDir && !c.IsSymlink() && w.leave(ref.Path()) {
+		return item{}, false, false
+	}
 	if c.Err != nil {
 		w.childError(ref, c.Err, follow)
 		return item{}, false, false
 	}
-	it = item{rel: ref.Rel, stat: c.Stat}
+	it = item{rel: ref.Rel, stat: c.Stat, linked: follow}
 	// Files of an overlay can be on other devices than their folder: they have to be
 	// mounted on as well.
 	if w.a.OneFileSystem && c.Dev != w.dev && (isDir || c.MountPoint) {
-		w.mounts.add("%s", ref.Path())
+		w.passed.add("%s", ref.Path())
 		it.mounted = true
 	}
 	switch {
 	case it.mounted && !isDir:
 		return item{}, false, false
 	case it.mounted:
+	case w.mounts.vzip[c.Dev]:
+		w.vzipInside(ref.Path())
+		return item{}, false, false
 	case isDir:
-		if follow && slices.Contains(w.above, folder{c.Dev, c.Ino}) {
+		if follow && slices.ContainsFunc(w.above, func(f item) bool { return f.stat.Dev == c.Dev && f.stat.Ino == c.Ino }) {
 			w.source("the symbolic link %s leads to a folder that it is in: exclude it, or use symlinks: store", ref.Path())
 			return item{}, false, false
 		}
@@ -251,10 +284,25 @@ func (w *walker) childError(ref source.Ref, err error, follow bool) {
 		w.source("the symbolic link %s leads nowhere: exclude it, or use symlinks: store", ref.Path())
 	case follow && errors.Is(err, unix.ELOOP):
 		w.source("the symbolic link %s leads to itself: exclude it, or use symlinks: store", ref.Path())
+	case errors.Is(err, unix.ENOTCONN):
+		w.source("source %s: %v: %s, or exclude it", ref.Path(), err, deadHint)
 	default:
 		w.source("source %s: %v: make it readable, or exclude it", ref.Path(), err)
 	}
 }
+
+// vzipInside tells of a vzip mount that the source holds.
+func (w *walker) vzipInside(path string) {
+	w.source("source %s: a vzip mount; archives of archives could wait for each other: exclude it", path)
+}
+
+// inVzip says that a source lies in a vzip mount.
+func inVzip(path, point string) string {
+	return fmt.Sprintf("source %s: it lies in the vzip mount %s; archives of archives could wait for each other: name another source", path, point)
+}
+
+// deadHint is what to do about a mount that nobody serves any more (ENOTCONN).
+const deadHint = "the program that served this mount is gone: unmount it"
 
 func specialKind(mode uint32) string {
 	switch mode & unix.S_IFMT {

@@ -283,8 +283,26 @@ type static struct{ io.ReaderAt }
 
 func (c static) Open() (Handle, error) { return c, nil }
 
-func (c static) ReadAt(_ context.Context, p []byte, off int64) (int, error) {
-	return c.ReaderAt.ReadAt(p, off)
+func (c static) Read(_ context.Context, off int64, n int) (Data, error) {
+	return buffer(n, func(p []byte) (int, error) {
+		return c.ReaderAt.ReadAt(p, off)
+	})
 }
 
 func (c static) Close() {}
+
+// inMemory are bytes that need no release.
+type inMemory []byte
+
+func (d inMemory) Bytes() []byte { return d }
+func (d inMemory) Release()      {}
+
+// buffer makes a Handle's answer of what an io.ReaderAt gives.
+func buffer(n int, read func(p []byte) (int, error)) (Data, error) {
+	p := make([]byte, n)
+	n, err := read(p)
+	if err != nil && err != io.EOF {
+		return nil, err
+	}
+	return inMemory(p[:max(n, 0)]), nil
+}

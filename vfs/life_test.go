@@ -172,9 +172,11 @@ func (f *faulty) Open() (Handle, error) {
 	return f, f.err
 }
 
-func (f *faulty) ReadAt(_ context.Context, p []byte, off int64) (int, error) {
-	f.reads()
-	return pattern{1 << 20}.ReadAt(p, off)
+func (f *faulty) Read(_ context.Context, off int64, n int) (Data, error) {
+	return buffer(n, func(p []byte) (int, error) {
+		f.reads()
+		return pattern{1 << 20}.ReadAt(p, off)
+	})
 }
 
 func (f *faulty) Close() { f.closes() }

@@ -14,6 +14,9 @@ import (
 // Wait returns when the mount has ended, and all that was open in it is closed.
 func (m *Mounted) Wait() { <-m.gone }
 
+// Device returns the number of the file system as mountinfo has it, and st_dev.
+func (m *Mounted) Device() (major, minor int) { return m.device.major, m.device.minor }
+
 // OpenHandles returns how many files are open.
 func (m *Mounted) OpenHandles() int64 {
 	m.tree.mu.Lock()

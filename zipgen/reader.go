@@ -32,11 +32,14 @@ var errNegativeOffset = errors.New("zipgen: negative offset")
 // ReadAt reads len(p) bytes from offset off of the archive, less only at the
 // archive's end, with [io.EOF]. Errors of the content come back wrapped, with
 // the entry's name, and the number of right bytes before.
-func (r *Reader) ReadAt(p []byte, off int64) (int, error) {
+func (r *Reader) ReadAt(p []byte, off int64) (int, error) { return r.Archive.ReadAt(r.content, p, off) }
+
+// ReadAt is [Reader.ReadAt] with CRCs and data from c.
+func (a *Archive) ReadAt(c Content, p []byte, off int64) (int, error) {
 	if off < 0 {
 		return 0, errNegativeOffset
 	}
-	size := r.Size()
+	size := a.Size()
 	if off >= size {
 		if len(p) == 0 {
 			return 0, nil
@@ -44,10 +47,10 @@ func (r *Reader) ReadAt(p []byte, off int64) (int, error) {
 		return 0, io.EOF
 	}
 	n := 0
-	for x := r.Extent(off); n < len(p); {
+	for x := a.Extent(off); n < len(p); {
 		at := off + int64(n) - x.Offset // inside the extent
 		q := p[n : n+int(min(int64(len(p)-n), x.Len-at))]
-		if err := r.readExtent(x, q, at); err != nil {
+		if err := a.readExtent(c, x, q, at); err != nil {
 			return n, err
 		}
 		n += len(q)
@@ -55,7 +58,7 @@ func (r *Reader) ReadAt(p []byte, off int64) (int, error) {
 			break
 		}
 		if at+int64(len(q)) == x.Len {
-			x = r.next(x)
+			x = a.next(x)
 		}
 	}
 	if n < len(p) {
@@ -64,25 +67,25 @@ func (r *Reader) ReadAt(p []byte, off int64) (int, error) {
 	return n, nil
 }
 
-func (r *Reader) readExtent(x Extent, p []byte, off int64) error {
+func (a *Archive) readExtent(c Content, x Extent, p []byte, off int64) error {
 	var err error
 	switch x.Kind {
 	case Data:
-		err = r.content.ReadEntryAt(x.Entry, p, off)
+		err = c.ReadEntryAt(x.Entry, p, off)
 	case End:
-		copy(p, r.end[off:])
+		copy(p, a.end[off:])
 	default:
-		rec, name := r.at(x.Entry)
+		rec, name := a.at(x.Entry)
 		var crc uint32
 		if rec.size > 0 {
-			crc, err = r.content.CRC32(x.Entry)
+			crc, err = c.CRC32(x.Entry)
 		}
 		if err == nil {
-			rec.render(p, off, x.Kind, name, crc, r.blocks[x.Entry/blockLen].owner(x.Entry%blockLen))
+			rec.render(p, off, x.Kind, name, crc, a.blocks[x.Entry/blockLen].owner(x.Entry%blockLen))
 		}
 	}
 	if err != nil {
-		_, name := r.at(x.Entry)
+		_, name := a.at(x.Entry)
 		return fmt.Errorf("%q: %w", clip(string(name)), err)
 	}
 	return nil

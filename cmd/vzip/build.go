@@ -3,19 +3,45 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 	"syscall"
+	"time"
+
+	"github.com/spf13/pflag"
 
 	"vzip/internal/crccache"
 	"vzip/internal/generation"
+	"vzip/internal/verified"
 	"vzip/layout"
 )
 
 // load reads a layout file.
-func (a *app) load(file string) (*layout.Layout, error) { return layout.Load(file, os.LookupEnv) }
+func (a *app) load(file string) (*layout.Layout, error) {
+	type result struct {
+		l   *layout.Layout
+		err error
+	}
+	done := make(chan result, 1)
+	go func() {
+		l, err := layout.Load(file, os.LookupEnv)
+		done <- result{l, err}
+	}()
+	select {
+	case r := <-done:
+		return r.l, r.err
+	case <-time.After(loadTimeout):
+		return nil, &exitError{exitSource, fmt.Errorf("%s: a source in it, or the file itself, does not answer within %v: check the devices and servers that its sources are on", file, loadTimeout)}
+	}
+}
+
+// loadTimeout is how long a layout file and the folders that it names may take to
+// be found.
+const loadTimeout = 30 * time.Second
 
 // findArchive checks that a layout has an archive of that name.
 func findArchive(l *layout.Layout, name string) error {
@@ -87,9 +113,13 @@ func realPath(p string) (string, error) {
 
 // building says what a command needs beside a layout.
 type building struct {
-	only         string      // one archive
-	mustRemember bool        // CRCs
-	report       func(error) // takes read errors later
+	only         string                 // one archive
+	mustRemember bool                   // CRCs
+	reader       *verified.Reader       // nil: one of its own
+	before       *generation.Generation // nil: none
+	report       func(error)            // takes read errors later
+	folder       func(string)           // is told each folder before it is listed
+	progress     bool                   // show it
 }
 
 // build makes a generation with all CRCs.
@@ -101,15 +131,78 @@ func (a *app) build(ctx context.Context, l *layout.Layout, b building) (*generat
 	if cache == nil && b.mustRemember {
 		return nil, errors.New("there is no folder to remember CRC-32s in: use --cache DIR")
 	}
-	p := &progress{app: a}
-	g, err := generation.Build(ctx, l, b.only, generation.Options{
-		HashOptions:  generation.HashOptions{Workers: a.jobs, Cache: cache, Start: p.start, Progress: p.add},
+	o := generation.Options{
+		HashOptions:  generation.HashOptions{Workers: a.jobs, Cache: cache},
+		Only:         b.only,
 		MustRemember: b.mustRemember,
+		Reader:       b.reader,
+		Before:       b.before,
+		Folder:       b.folder,
 		Warn:         a.warn,
 		Report:       b.report,
-	})
-	p.stop(err == nil)
-	return g, err
+	}
+	var p *progress
+	if b.progress {
+		p = &progress{app: a}
+		o.Start, o.Progress = p.start, p.add
+	}
+	// What hangs in a source must not keep a signal from ending the program.
+	type result struct {
+		g   *generation.Generation
+		err error
+	}
+	done := make(chan result, 1)
+	go func() {
+		var r result
+		defer func() {
+			if v := recover(); v != nil { // a mount goes on with what it has
+				a.log.Debug(string(debug.Stack()))
+				r.err = fmt.Errorf("a defect in vzip made it fail: %v", v)
+			}
+			done <- r
+		}()
+		r.g, r.err = generation.Build(ctx, l, o)
+	}()
+	var r result
+	select {
+	case r = <-done:
+	case <-ctx.Done():
+		select {
+		case r = <-done:
+		case <-time.After(time.Second):
+			r.err = ctx.Err()
+		}
+	}
+	if p != nil {
+		p.stop(r.err == nil)
+	}
+	return r.g, r.err
+}
+
+// newReader returns a reader of sources as the flags ask for.
+func (a *app) newReader(f *readFlags) *verified.Reader {
+	return verified.NewReader(verified.Options{Timeout: f.timeout, StatOnly: f.verify == "stat"})
+}
+
+// readFlags are the flags of commands that hand out archives' bytes.
+type readFlags struct {
+	verify  string
+	timeout time.Duration
+}
+
+func (f *readFlags) add(flags *pflag.FlagSet) {
+	flags.StringVar(&f.verify, "verify", "crc", "how bytes are checked before they are handed out: crc (each block), or stat (weaker: only that a source's size and times are what they were)")
+	flags.DurationVar(&f.timeout, "source-timeout", 30*time.Second, "how long a source may take to answer before readers get an error")
+}
+
+func (f *readFlags) check() error {
+	switch {
+	case f.verify != "crc" && f.verify != "stat":
+		return usageError("--verify %q is not known: use crc or stat", f.verify)
+	case f.timeout <= 0:
+		return usageError("--source-timeout %v makes no sense: use 1s or more", f.timeout)
+	}
+	return nil
 }
 
 // notify is signal.Notify, but for signals that the program was started with as

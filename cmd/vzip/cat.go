@@ -1,16 +1,20 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"vzip/internal/generation"
 )
 
 func (a *app) catCommand() *cobra.Command {
 	var byteRange string
+	var f readFlags
 	cmd := &cobra.Command{
 		Use:               "cat LAYOUT ARCHIVE",
 		Short:             "Write an archive's bytes to standard output",
@@ -21,17 +25,21 @@ func (a *app) catCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if err := f.check(); err != nil {
+				return err
+			}
 			if isTerminal(a.stdout) {
 				return usageError("cat does not write an archive to a terminal: redirect it to a file or a pipe")
 			}
-			return a.cat(args[0], args[1], r)
+			return a.cat(args[0], args[1], r, &f)
 		},
 	}
 	cmd.Flags().StringVar(&byteRange, "range", "", "only these bytes: FIRST-LAST (from 0, inclusive), FIRST- or -COUNT (the last ones)")
+	f.add(cmd.Flags())
 	return cmd
 }
 
-func (a *app) cat(file, name string, r httpRange) error {
+func (a *app) cat(file, name string, r httpRange, f *readFlags) error {
 	ctx, stop := untilSignal()
 	defer stop()
 	l, err := a.load(file)
@@ -41,7 +49,7 @@ func (a *app) cat(file, name string, r httpRange) error {
 	if err := findArchive(l, name); err != nil {
 		return err
 	}
-	g, err := a.build(ctx, l, building{only: name})
+	g, err := a.build(ctx, l, building{only: name, reader: a.newReader(f), progress: true})
 	if err != nil {
 		return interrupted(err)
 	}
@@ -52,9 +60,25 @@ func (a *app) cat(file, name string, r httpRange) error {
 		return err
 	}
 	stop() // from here on a signal ends the program at once
-	_, err = io.CopyBuffer(struct{ io.Writer }{a.stdout}, io.NewSectionReader(archive, off, n), make([]byte, 1<<20))
-	if err != nil {
+	if err := copyRange(a.stdout, archive, off, n); err != nil {
 		return fmt.Errorf("%s: %w", name, err)
+	}
+	return nil
+}
+
+// copyRange writes n bytes of an archive from offset off on.
+func copyRange(w io.Writer, archive *generation.Archive, off, n int64) error {
+	for n > 0 {
+		d, err := archive.Read(context.Background(), off, int(min(n, 1<<20)))
+		if err != nil {
+			return err
+		}
+		took, err := w.Write(d.Bytes())
+		d.Release()
+		if err != nil {
+			return err
+		}
+		off, n = off+int64(took), n-int64(took)
 	}
 	return nil
 }

@@ -64,7 +64,7 @@ func (a *app) scan(file, only string, warn func(string)) ([]*layout.Plan, error)
 			return nil, err
 		}
 	}
-	plans, err := l.Scan(ctx, only, warn)
+	plans, err := l.Scan(ctx, layout.ScanOptions{Only: only, Warn: warn})
 	if err != nil {
 		return nil, interrupted(err)
 	}

@@ -28,7 +28,8 @@ const (
 const execGrace = 10 * time.Second
 
 func (a *app) execCommand() *cobra.Command {
-	return &cobra.Command{
+	var f readFlags
+	cmd := &cobra.Command{
 		Use:                   "exec LAYOUT -- CMD [ARG...]",
 		DisableFlagsInUseLine: true,
 		Short:                 "Run CMD with the archives mounted at $VZIP_MOUNT",
@@ -42,12 +43,17 @@ func (a *app) execCommand() *cobra.Command {
 		},
 		ValidArgsFunction: completeLayout(nil),
 		RunE: func(_ *cobra.Command, args []string) error {
-			return a.exec(args[0], args[1:])
+			if err := f.check(); err != nil {
+				return err
+			}
+			return a.exec(args[0], args[1:], &f)
 		},
 	}
+	f.add(cmd.Flags())
+	return cmd
 }
 
-func (a *app) exec(file string, argv []string) (err error) {
+func (a *app) exec(file string, argv []string, f *readFlags) (err error) {
 	ctx, stop := untilSignal()
 	defer stop()
 	l, err := a.load(file)
@@ -70,16 +76,16 @@ func (a *app) exec(file string, argv []string) (err error) {
 		return mountError(err)
 	}
 	defer os.Remove(dir)
-	g, m, err := a.serve(ctx, l, dir, vfs.Options{})
+	s, err := a.serve(ctx, l, dir, vfs.Options{}, f)
 	if err != nil {
 		return interrupted(err)
 	}
-	defer g.Close()
+	defer s.close()
 	signals := make(chan os.Signal, 8)
 	notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGUSR1, syscall.SIGUSR2)
-	gone := waitGone(m)
+	gone := waitGone(s.mounted)
 	if err := ctx.Err(); err != nil {
-		a.takeDown(m, takeDown{gone: gone, again: signals, until: "a second signal takes it away at once"})
+		a.drain(s.mounted, gone, signals, 0)
 		return interrupted(err)
 	}
 
@@ -89,10 +95,7 @@ func (a *app) exec(file string, argv []string) (err error) {
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = a.stdin, a.stdout, a.stderr
 	grace, err := runCommand(cmd, signals)
 	// What the command left behind may finish reading, unless a signal ended it.
-	a.takeDown(m, takeDown{
-		gone: gone, again: signals, grace: time.After(grace),
-		until: fmt.Sprintf("after %v, or at a signal, it is taken away", grace),
-	})
+	a.drain(s.mounted, gone, signals, grace)
 	return err
 }
 

@@ -40,7 +40,7 @@ func (a *app) listCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			g := generation.New(plans, nil)
+			g := generation.New(plans, nil, nil)
 			defer g.Close()
 			out := bufio.NewWriterSize(a.stdout, 64<<10)
 			switch {

@@ -2,22 +2,16 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
 	"os/signal"
-	"path/filepath"
-	"strings"
 	"syscall"
 	"time"
 
+	sd "github.com/coreos/go-systemd/v22/daemon"
 	"github.com/spf13/cobra"
-	"golang.org/x/sys/unix"
 
-	"vzip/internal/generation"
-	"vzip/layout"
 	"vzip/vfs"
 )
 
@@ -27,6 +21,10 @@ type mountFlags struct {
 	allowOther bool
 	daemon     bool
 	logFile    string
+	read       readFlags
+	drain      time.Duration
+	watch      bool
+	sweep      time.Duration
 }
 
 func (a *app) mountCommand() *cobra.Command {
@@ -35,13 +33,17 @@ func (a *app) mountCommand() *cobra.Command {
 		Use:   "mount LAYOUT MOUNTPOINT",
 		Short: "Show a layout's archives at MOUNTPOINT until they are unmounted",
 		Long: "mount works out what is in every archive, then shows the archives at MOUNTPOINT\n" +
-			"until it is unmounted, or gets SIGINT or SIGTERM. A mount that is in use is\n" +
-			"waited for; a second signal takes it away at once.",
+			"until it is unmounted, or gets SIGINT or SIGTERM: then the mount disappears at once,\n" +
+			"and files that are open can be read on for the time that --drain gives; a second\n" +
+			"signal ends it at once. SIGHUP is vzip reload.",
 		Args:              exactArgs("LAYOUT", "MOUNTPOINT"),
 		ValidArgsFunction: completeLayout(func(string) ([]string, cobra.ShellCompDirective) { return nil, cobra.ShellCompDirectiveFilterDirs }),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o, err := a.mountOptions(cmd, &f)
 			if err != nil {
+				return err
+			}
+			if err := f.check(); err != nil {
 				return err
 			}
 			if f.daemon && !isDaemon() {
@@ -54,8 +56,22 @@ func (a *app) mountCommand() *cobra.Command {
 	flags.StringArrayVarP(&f.options, "options", "o", nil, "mount options as mount(8) takes them, parted by commas")
 	flags.BoolVar(&f.allowOther, "allow-other", false, "let other users read the archives too")
 	flags.BoolVar(&f.daemon, "daemon", false, "go on in the background once the archives are visible")
+	f.read.add(flags)
+	flags.DurationVar(&f.drain, "drain", 30*time.Second, "how long files that are open may be read on after SIGTERM or SIGINT")
+	flags.BoolVar(&f.watch, "watch", false, "notice changes of sources and layout, and show the new state")
+	flags.DurationVar(&f.sweep, "sweep", 10*time.Minute, "with --watch: how often all sources are looked at, for changes that the kernel did not tell")
 	flags.StringVar(&f.logFile, "log-file", "", "with --daemon: append messages to this file, not to the system's log")
 	return cmd
+}
+
+func (f *mountFlags) check() error {
+	switch {
+	case f.drain < 0:
+		return usageError("--drain %v makes no sense: use 0s or more", f.drain)
+	case f.sweep < time.Second:
+		return usageError("--sweep %v makes no sense: use 1s or more", f.sweep)
+	}
+	return f.read.check()
 }
 
 // mount serves a layout until it is unmounted.
@@ -76,170 +92,89 @@ func (a *app) mount(file, dir string, f *mountFlags, o vfs.Options) error {
 	if err != nil {
 		return err
 	}
-	if s, overlaps := vfs.Overlap(dir, l.Sources()); overlaps {
-		return mountError(fmt.Errorf("the mountpoint %s and the source %s lie in each other: choose a mountpoint outside of all sources", dir, s))
+	if err := checkOverlap(dir, l); err != nil {
+		return err
 	}
 	log, err := a.daemonLog(f) // before the long part, so that a bad file is known early
 	if err != nil {
 		return err
 	}
-	g, m, err := a.serve(ctx, l, dir, o)
+	// A log whose reader is gone must not end the mount.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
+	s := a.newServer(l, dir, &f.read)
+	var w *watcher
+	if f.watch {
+		w = s.newWatcher(f.sweep)
+	}
+	started := a.whileStarting()
+	err = s.start(ctx, l, o)
+	started()
 	if err != nil {
 		return interrupted(err)
 	}
-	defer g.Close()
-	a.log.Info(fmt.Sprintf("%d archives at %s", len(g.Archives), dir))
+	defer s.close()
+	visible := fmt.Sprintf("%d archives at %s", len(s.generation().Archives), dir)
+	a.log.Info(visible)
 
 	signals := make(chan os.Signal, 2)
 	notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGQUIT)
-	if f.daemon {
-		signal.Ignore(syscall.SIGHUP)
-	} else {
-		notify(signals, syscall.SIGHUP)
-	}
+	hangups := make(chan os.Signal, 1)
+	notify(hangups, syscall.SIGHUP)
 	early := ctx.Err() != nil // a signal that came just before
 	stop()                    // from here on a signal means: unmount
+	gone := waitGone(s.mounted)
+	defer s.answerControl()()
 	if f.daemon {
 		if err := a.detach(log); err != nil {
-			_ = m.Unmount(true)
+			_ = s.mounted.Unmount(true)
 			return err
 		}
 	}
-	gone := waitGone(m)
-	if !early {
-		select {
-		case <-gone:
-			return nil
-		case <-signals:
-		}
+	a.notifyReady()
+	a.status(visible)
+	defer s.watchdog()()
+	if !early && !s.untilUnmounted(w, gone, signals, hangups) {
+		return nil
 	}
-	if !a.takeDown(m, takeDown{gone: gone, again: signals, until: "a second signal takes it away at once"}) {
+	a.notifyService(sd.SdNotifyStopping)
+	if !a.drain(s.mounted, gone, signals, f.drain) {
 		return &exitError{code: exitFailure} // its readers got errors
 	}
 	return nil
 }
 
-// serve builds a layout's generation and mounts it at dir.
-func (a *app) serve(ctx context.Context, l *layout.Layout, dir string, o vfs.Options) (*generation.Generation, *vfs.Mounted, error) {
-	// A log whose reader is gone must not end the mount. (Ignored, the signal
-	// would be ignored by what exec runs, too.)
-	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
-	g, err := a.build(ctx, l, building{report: func(err error) { a.log.Error(err.Error()) }})
-	if err != nil {
-		return nil, nil, err
+// untilUnmounted serves until the mount is gone or, when it returns true, a signal
+// asks for its end.
+func (s *server) untilUnmounted(w *watcher, gone <-chan struct{}, signals, hangups <-chan os.Signal) (asked bool) {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	if w != nil {
+		go w.run(ctx)
 	}
-	files := make([]vfs.File, len(g.Archives))
-	for i, archive := range g.Archives {
-		ino, err := archive.Inode()
-		if err != nil {
-			g.Close()
-			return nil, nil, err
-		}
-		files[i] = vfs.File{Path: archive.Name, Size: archive.Size(), ModTime: archive.ModTime, Inode: ino,
-			Mode: 0o444, UID: uint32(os.Geteuid()), GID: uint32(os.Getegid()), Content: content{archive}}
-	}
-	if o.Source == "" {
-		if o.Source, err = filepath.Abs(l.File); err != nil {
-			o.Source = l.File
-		}
-	}
-	o.Warn = a.warn
-	o.Debug = func(s string) { a.log.Debug(s) }
-	m, err := vfs.Mount(dir, files, o)
-	if err != nil {
-		g.Close()
-		return nil, nil, mountError(err)
-	}
-	return g, m, nil
-}
-
-// content is an archive as a mount shows it.
-type content struct{ io.ReaderAt }
-
-func (c content) Open() (vfs.Handle, error) { return c, nil }
-
-func (c content) ReadAt(_ context.Context, p []byte, off int64) (int, error) {
-	return c.ReaderAt.ReadAt(p, off)
-}
-
-func (c content) Close() {}
-
-const (
-	// busyPoll is how often a busy mount is tried again.
-	busyPoll = 200 * time.Millisecond
-	// goneGrace is how long an unmounted file system may take to end.
-	goneGrace = 2 * time.Second
-)
-
-// waitGone returns a channel that is closed when the mount has ended.
-func waitGone(m *vfs.Mounted) <-chan struct{} {
-	gone := make(chan struct{})
-	go func() {
-		m.Wait()
-		close(gone)
-	}()
-	return gone
-}
-
-// takeDown says how long a mount that is in use may live.
-type takeDown struct {
-	gone  <-chan struct{}  // the mount has ended
-	again <-chan os.Signal // take it away under its readers
-	grace <-chan time.Time // the same
-	until string           // what is waited for, in words
-}
-
-// takeDown unmounts as soon as nobody uses the mount, and returns in any case
-// when the mount is out of sight: false if that was under its readers.
-func (a *app) takeDown(m *vfs.Mounted, t takeDown) (idle bool) {
-	poll := time.NewTicker(busyPoll)
-	defer poll.Stop()
-	for try := 1; ; try++ {
-		err := m.Unmount(false)
-		if err == nil {
-			break
-		}
-		switch {
-		case try != 2: // a program that is just ending is not worth a word
-		case errors.Is(err, unix.EBUSY):
-			a.log.Warn(fmt.Sprintf("%s is in use by %s: waiting until that ends; %s", m.Dir, holders(m.Dir), t.until))
-		default:
-			a.log.Warn(fmt.Sprintf("unmounting %s: %v; trying again until that is possible; %s", m.Dir, err, t.until))
-		}
-		force := false
+	terminal := hasTerminal()
+	for {
 		select {
-		case <-t.gone:
-			return true
-		case <-poll.C:
-		case <-t.again:
-			force = true
-		case <-t.grace:
-			force = true
-		}
-		if force {
-			a.log.Warn(fmt.Sprintf("%s is taken away while %s still uses it: readers get errors", m.Dir, holders(m.Dir)))
-			if err := m.Unmount(true); err != nil {
-				a.log.Error(fmt.Sprintf("unmounting %s: %v", m.Dir, err))
-			}
+		case <-gone:
 			return false
+		case <-signals:
+			return true
+		case <-hangups:
+			if terminal && !hasTerminal() {
+				return true // what SIGHUP says where somebody closes a window
+			}
+			go func() { _, _ = s.reloadNow(ctx, "reload", slog.LevelInfo) }() // tells the log
 		}
 	}
-	// Out of sight here, it lives on while another mount namespace has a copy.
-	select {
-	case <-t.gone:
-	case <-t.again:
-	case <-time.After(goneGrace):
-		a.log.Warn(fmt.Sprintf("%s is unmounted; a copy in another mount namespace ends with errors", m.Dir))
-	}
-	return true
 }
 
-// holders names the processes that keep a mount busy.
-func holders(dir string) string {
-	if h := vfs.Holders(dir); len(h) > 0 {
-		return strings.Join(h, ", ")
+// hasTerminal tells whether the process is one of a terminal that is still there.
+func hasTerminal() bool {
+	f, err := os.Open("/dev/tty")
+	if err != nil {
+		return false
 	}
-	return "a process that can't be seen from here, or another mount below it"
+	f.Close()
+	return true
 }
 
 // daemonLog opens where a daemon's messages go once it is in the background.

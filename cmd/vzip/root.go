@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"runtime"
 
 	"github.com/spf13/cobra"
@@ -139,7 +140,7 @@ func (a *app) rootCommand() *cobra.Command {
 	flags.StringVar(&a.logFormat, "log-format", "text", "form of messages: text or json")
 	flags.BoolVar(&a.quiet, "quiet", false, "show no progress, and only warnings and errors")
 	for _, c := range []*cobra.Command{
-		a.mountCommand(), a.umountCommand(), a.execCommand(), a.checkCommand(), a.listCommand(),
+		a.mountCommand(), a.umountCommand(), a.reloadCommand(), a.execCommand(), a.checkCommand(), a.listCommand(),
 		a.hashCommand(), a.catCommand(), a.versionCommand(),
 	} {
 		root.AddCommand(c)
@@ -168,6 +169,11 @@ func (a *app) setUp() error {
 		return usageError("--jobs %d is too much: use at most 1024", a.jobs)
 	case a.noCache && a.cacheDir != "":
 		return usageError("--cache and --no-cache contradict each other: use one of them")
+	}
+	if a.cacheDir != "" { // a daemon leaves the folder that it was started in
+		if a.cacheDir, err = filepath.Abs(a.cacheDir); err != nil {
+			return err
+		}
 	}
 	return nil
 }

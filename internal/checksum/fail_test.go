@@ -77,8 +77,8 @@ func TestErrors(t *testing.T) {
 						t.Errorf("%d workers, %s: Done %d times, want once", workers, f.name, got.done[i])
 					case i%3 == 0 && (!errors.Is(got.err[i], tt.want) || !strings.Contains(got.err[i].Error(), fmt.Sprintf("file %d:", i))):
 						t.Errorf("%d workers, %s: got error %v, want %v", workers, f.name, got.err[i], tt.want)
-					case i%3 != 0 && (got.err[i] != nil || got.crc[i] != d.plainSum(t, i)):
-						t.Errorf("%d workers, %s: got %08x and error %v", workers, f.name, got.crc[i], got.err[i])
+					case i%3 != 0 && (got.err[i] != nil || !equal(got.sum[i], d.plainSum(t, i))):
+						t.Errorf("%d workers, %s: %s and error %v", workers, f.name, brief(got.sum[i], d.plainSum(t, i)), got.err[i])
 					}
 				}
 			}
@@ -221,8 +221,8 @@ func TestCancelWhileRunning(t *testing.T) {
 					if n > 1 {
 						t.Errorf("%d workers, %s: Done %d times", workers, d.files[i].name, n)
 					}
-					if n == 1 && got.err[i] == nil && got.crc[i] != d.plainSum(t, i) {
-						t.Errorf("%d workers, %s: got %08x, which is wrong", workers, d.files[i].name, got.crc[i])
+					if n == 1 && got.err[i] == nil && !equal(got.sum[i], d.plainSum(t, i)) {
+						t.Errorf("%d workers, %s: %s", workers, d.files[i].name, brief(got.sum[i], d.plainSum(t, i)))
 					}
 					if n == 1 && got.err[i] != nil && !errors.Is(got.err[i], context.Canceled) {
 						t.Errorf("%d workers, %s: got error %v, want %v", workers, d.files[i].name, got.err[i], context.Canceled)

@@ -15,6 +15,7 @@ const (
 	// cheap, small enough to stay in a core's cache until it is summed.
 	bufferLen = 1 << 20
 	// partLen is the size of the parts that a large file is cut into, in bytes.
+	// Reads and parts are whole blocks.
 	partLen = 32 << 20
 )
 
@@ -25,9 +26,10 @@ type Files struct {
 	Open func(ctx context.Context, i int) (*source.File, error)
 	// Check tells whether file i is still what it was, after it was read.
 	Check func(i int, f *source.File) error
-	// Done takes the CRC-32 of file i, or the error that Open, Check or reading
-	// gave. It is called once a file, by several goroutines, in any order.
-	Done func(i int, crc uint32, err error)
+	// Done takes the CRC-32s of file i, or the error that Open, Check or reading
+	// gave. It is called once a file, by several goroutines, in any order. The sum
+	// is Done's to keep.
+	Done func(i int, sum Sum, err error)
 	// Progress, if set, is told the bytes that are dealt with, holes included.
 	Progress func(bytes int64)
 }
@@ -62,16 +64,10 @@ type run struct {
 type large struct {
 	i      int
 	file   *source.File
-	at     int64   // how far parts have been handed out
-	pieces []piece // in the file's order
-	open   int     // parts handed out and not finished
+	at     int64    // how far parts have been handed out: a block's start, or the end
+	blocks []uint32 // CRC-32 of each; those of a part are its worker's to enter
+	open   int      // parts handed out and not finished
 	err    error
-}
-
-// piece is a run of a file with its CRC-32.
-type piece struct {
-	len int64
-	crc uint32
 }
 
 // task is either a file to open or a part of a large file.
@@ -79,7 +75,6 @@ type task struct {
 	file       int
 	large      *large
 	start, end int64 // the part, in bytes of the file
-	piece      int
 }
 
 func (r *run) work(ctx context.Context) {
@@ -93,8 +88,7 @@ func (r *run) work(ctx context.Context) {
 			r.sumFile(ctx, t.file, buf)
 			continue
 		}
-		crc, err := r.sumRange(ctx, t.large.file, t.start, t.end, buf)
-		r.finishPart(t, crc, err)
+		r.finishPart(t, r.sumRange(ctx, t.large.file, t.start, t.end, t.large.blocks, buf))
 	}
 }
 
@@ -113,9 +107,7 @@ func (r *run) take(ctx context.Context) (task, bool) {
 			if l.open == 0 {
 				// Nothing is left but a hole: an empty part ends the file.
 				l.open++
-				t := task{large: l, start: l.file.Size(), end: l.file.Size(), piece: len(l.pieces)}
-				l.pieces = append(l.pieces, piece{})
-				return t, true
+				return task{large: l, start: l.file.Size(), end: l.file.Size()}, true
 			}
 		}
 		if r.next < r.Len && ctx.Err() == nil {
@@ -130,13 +122,14 @@ func (r *run) take(ctx context.Context) (task, bool) {
 	}
 }
 
-// takePart hands out the next part with data in it; holes before it become
-// pieces of their own.
+// takePart hands out the next part with data in it. It starts with the block that
+// the data starts in; the blocks before are nothing but holes.
 func (r *run) takePart(ctx context.Context, l *large) (task, bool) {
 	if l.err == nil {
 		l.err = ctx.Err()
 	}
-	if l.err != nil || l.at >= l.file.Size() {
+	size := l.file.Size()
+	if l.err != nil || l.at >= size {
 		return task{}, false
 	}
 	start, _, err := l.file.NextData(l.at)
@@ -144,18 +137,20 @@ func (r *run) takePart(ctx context.Context, l *large) (task, bool) {
 		l.err = err
 		return task{}, false
 	}
+	if start < size {
+		start -= start % BlockLen
+	}
 	if start > l.at {
-		l.pieces = append(l.pieces, piece{len: start - l.at, crc: AppendZeros(0, start-l.at)})
+		hole(l.blocks, l.at, start)
 		r.Progress(start - l.at)
 	}
 	l.at = start
-	if start == l.file.Size() {
+	if start == size {
 		return task{}, false
 	}
-	l.at = min(start+partLen, l.file.Size())
+	l.at = min(start+partLen, size)
 	l.open++
-	l.pieces = append(l.pieces, piece{len: l.at - start})
-	return task{large: l, start: start, end: l.at, piece: len(l.pieces) - 1}, true
+	return task{large: l, start: start, end: l.at}, true
 }
 
 // opened ends the time in which others wait for a file to turn out large.
@@ -172,25 +167,33 @@ func (r *run) opened(l *large) {
 // sumFile does a small file whole, and offers a large one to all workers.
 func (r *run) sumFile(ctx context.Context, i int, buf []byte) {
 	f, err := r.Open(ctx, i)
+	if err == nil && f.Size() > MaxSize {
+		f.Close()
+		err = ErrTooLarge
+	}
 	if err != nil {
 		r.opened(nil)
-		r.Done(i, 0, err)
+		r.Done(i, Sum{}, err)
 		return
 	}
 	if f.Size() > 2*partLen {
 		f.WillReadAll()
-		r.opened(&large{i: i, file: f})
+		r.opened(&large{i: i, file: f, blocks: make([]uint32, Blocks(f.Size()))})
 		return
 	}
 	r.opened(nil)
-	crc, err := r.sumRange(ctx, f, 0, f.Size(), buf)
-	r.closeFile(i, f, crc, err)
+	var only [1]uint32
+	blocks := only[:]
+	if f.Size() > BlockLen {
+		blocks = make([]uint32, Blocks(f.Size()))
+	}
+	err = r.sumRange(ctx, f, 0, f.Size(), blocks, buf)
+	r.closeFile(i, f, blocks, err)
 }
 
-func (r *run) finishPart(t task, crc uint32, err error) {
+func (r *run) finishPart(t task, err error) {
 	l := t.large
 	r.mu.Lock()
-	l.pieces[t.piece].crc = crc
 	if l.err == nil {
 		l.err = err
 	}
@@ -200,61 +203,73 @@ func (r *run) finishPart(t task, crc uint32, err error) {
 		r.large = slices.DeleteFunc(r.large, func(x *large) bool { return x == l })
 	}
 	r.mu.Unlock()
-	if !last {
-		return
+	if last {
+		r.closeFile(l.i, l.file, l.blocks, l.err)
 	}
-	crc = 0
-	for _, p := range l.pieces {
-		crc = Combine(crc, p.crc, p.len)
-	}
-	r.closeFile(l.i, l.file, crc, l.err)
 }
 
-// sumRange returns the CRC-32 of a file's bytes from start to end.
-func (r *run) sumRange(ctx context.Context, f *source.File, start, end int64, buf []byte) (uint32, error) {
-	crc := uint32(0)
+// sumRange enters the CRC-32s of a file's blocks from start to end, in bytes.
+// Start is a block's, end is as well or is the file's.
+func (r *run) sumRange(ctx context.Context, f *source.File, start, end int64, blocks []uint32, buf []byte) error {
 	for at := start; at < end; {
 		if err := ctx.Err(); err != nil {
-			return 0, err
+			return err
 		}
 		data, dataEnd := at, end
 		// A file of one read isn't worth two calls to look for holes.
 		if f.Size() > bufferLen {
 			var err error
 			if data, dataEnd, err = f.NextData(at); err != nil {
-				return 0, err
+				return err
 			}
+			// Blocks that are data in part are read whole.
 			data, dataEnd = min(data, end), min(dataEnd, end)
+			if data < end {
+				data -= data % BlockLen
+			}
+			dataEnd = min((dataEnd+BlockLen-1)/BlockLen*BlockLen, end)
 		}
 		if data > at {
-			crc = AppendZeros(crc, data-at)
+			hole(blocks, at, data)
 			r.Progress(data - at)
 			at = data
 		}
 		for at < dataEnd {
 			if err := ctx.Err(); err != nil {
-				return 0, err
+				return err
 			}
 			p := buf[:min(int64(len(buf)), dataEnd-at)]
 			if err := f.ReadFull(p, at); err != nil {
-				return 0, err
+				return err
 			}
-			crc = crc32.Update(crc, crc32.IEEETable, p)
+			first := int(at / BlockLen)
+			for i := 0; i*BlockLen < len(p); i++ {
+				blocks[first+i] = crc32.ChecksumIEEE(p[i*BlockLen : min((i+1)*BlockLen, len(p))])
+			}
 			at += int64(len(p))
 			r.Progress(int64(len(p)))
 		}
 	}
-	return crc, nil
+	return nil
 }
 
-// closeFile hands over a file's CRC if the file is still what it was.
-func (r *run) closeFile(i int, f *source.File, crc uint32, err error) {
+// closeFile hands over a file's CRCs if the file is still what it was.
+func (r *run) closeFile(i int, f *source.File, blocks []uint32, err error) {
 	if err == nil {
 		err = f.CheckEnd()
 	}
 	if err == nil {
 		err = r.Check(i, f)
 	}
+	size := f.Size()
 	f.Close()
-	r.Done(i, crc, err)
+	if err != nil {
+		r.Done(i, Sum{}, err)
+		return
+	}
+	sum := Sum{CRC32: Join(blocks[:Blocks(size)], size)}
+	if size > BlockLen {
+		sum.Blocks = blocks
+	}
+	r.Done(i, sum, nil)
 }

@@ -90,9 +90,9 @@ func TestRun(t *testing.T) {
 				}
 				for i, f := range d.files {
 					want := d.plainSum(t, i)
-					if got.done[i] != 1 || got.err[i] != nil || got.crc[i] != want {
-						t.Errorf("%d workers, %s: got %08x and error %v, %d times; want %08x, once",
-							workers, f.name, got.crc[i], got.err[i], got.done[i], want)
+					if got.done[i] != 1 || got.err[i] != nil || !equal(got.sum[i], want) {
+						t.Errorf("%d workers, %s: %s; error %v, %d times, want once",
+							workers, f.name, brief(got.sum[i], want), got.err[i], got.done[i])
 					}
 				}
 				if got.progress != total {
@@ -113,8 +113,8 @@ func TestRunDefaults(t *testing.T) {
 	got, err := d.run(testContext(t), 0, func(f *Files) { f.Progress = nil })
 	must(t, err)
 	for i := range d.files {
-		if want := d.plainSum(t, i); got.crc[i] != want || got.err[i] != nil {
-			t.Errorf("%s: got %08x and error %v, want %08x", d.files[i].name, got.crc[i], got.err[i], want)
+		if want := d.plainSum(t, i); !equal(got.sum[i], want) || got.err[i] != nil {
+			t.Errorf("%s: %s; error %v", d.files[i].name, brief(got.sum[i], want), got.err[i])
 		}
 	}
 }
@@ -138,8 +138,8 @@ func TestRunHugeHoles(t *testing.T) {
 	must(t, f.ReadFull(island[:1], tib))
 	two = crc32.Update(two, crc32.IEEETable, island[:1])
 	for i, want := range []uint32{AppendZeros(0, tib), two} {
-		if got.crc[i] != want || got.err[i] != nil {
-			t.Errorf("%s: got %08x and error %v, want %08x", d.files[i].name, got.crc[i], got.err[i], want)
+		if got.sum[i].CRC32 != want || got.err[i] != nil {
+			t.Errorf("%s: got %08x and error %v, want %08x", d.files[i].name, got.sum[i].CRC32, got.err[i], want)
 		}
 	}
 	if want := int64(2*tib + 1); got.progress != want {

@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -44,12 +45,12 @@ type folder struct {
 	files []file
 	refs  []source.Ref
 	ids   []source.Identity
-	sums  map[int]uint32 // what plainSum has read already
+	sums  map[int]Sum // what plainSum has read already
 }
 
 func makeFiles(t testing.TB, files []file) *folder {
 	t.Helper()
-	d := &folder{dir: t.TempDir(), files: files, sums: map[int]uint32{}}
+	d := &folder{dir: t.TempDir(), files: files, sums: map[int]Sum{}}
 	for i, f := range files {
 		r := source.Ref{Root: d.dir, Rel: fmt.Sprint(i)}
 		writeSparse(t, r.Path(), f)
@@ -80,8 +81,8 @@ func writeSparse(t testing.TB, path string, f file) {
 	}
 }
 
-// plainSum is the CRC-32 of file i that a plain read gives.
-func (d *folder) plainSum(t testing.TB, i int) uint32 {
+// plainSum is the sum of file i that plain reads and hash/crc32 give.
+func (d *folder) plainSum(t testing.TB, i int) Sum {
 	t.Helper()
 	if sum, ok := d.sums[i]; ok {
 		return sum
@@ -89,18 +90,47 @@ func (d *folder) plainSum(t testing.TB, i int) uint32 {
 	f, err := os.Open(d.refs[i].Path())
 	must(t, err)
 	defer f.Close()
-	h := crc32.NewIEEE()
-	_, err = io.Copy(struct{ io.Writer }{h}, struct{ io.Reader }{f})
-	must(t, err)
-	d.sums[i] = h.Sum32()
-	return d.sums[i]
+	whole, p := crc32.NewIEEE(), make([]byte, BlockLen)
+	var sum Sum
+	for {
+		n, err := io.ReadFull(f, p)
+		if err == io.EOF {
+			break
+		}
+		if err != io.ErrUnexpectedEOF {
+			must(t, err)
+		}
+		whole.Write(p[:n])
+		sum.Blocks = append(sum.Blocks, crc32.ChecksumIEEE(p[:n]))
+	}
+	sum.CRC32 = whole.Sum32()
+	if len(sum.Blocks) < 2 {
+		sum.Blocks = nil
+	}
+	d.sums[i] = sum
+	return sum
+}
+
+// equal compares all that callers can see of two sums.
+func equal(a, b Sum) bool {
+	return a.CRC32 == b.CRC32 && (a.Blocks == nil) == (b.Blocks == nil) && slices.Equal(a.Blocks, b.Blocks)
+}
+
+// brief shows sums that differ.
+func brief(got, want Sum) string {
+	for i := range min(len(got.Blocks), len(want.Blocks)) {
+		if got.Blocks[i] != want.Blocks[i] {
+			return fmt.Sprintf("block %d of %d: got %08x, want %08x", i, len(want.Blocks), got.Blocks[i], want.Blocks[i])
+		}
+	}
+	return fmt.Sprintf("got %08x of %d blocks, want %08x of %d", got.CRC32, len(got.Blocks), want.CRC32, len(want.Blocks))
 }
 
 // sums is what Run said of each file.
 type sums struct {
 	mu       sync.Mutex
 	done     []int // how many times
-	crc      []uint32
+	sum      []Sum
 	err      []error
 	open     int // files between Open and Done
 	mostOpen int
@@ -110,7 +140,7 @@ type sums struct {
 // run is Run over the folder's files. change, if set, can change the Files first.
 func (d *folder) run(ctx context.Context, workers int, change func(*Files)) (*sums, error) {
 	n := len(d.files)
-	s := &sums{done: make([]int, n), crc: make([]uint32, n), err: make([]error, n)}
+	s := &sums{done: make([]int, n), sum: make([]Sum, n), err: make([]error, n)}
 	opened := make([]bool, n)
 	f := Files{
 		Len: n,
@@ -123,11 +153,11 @@ func (d *folder) run(ctx context.Context, workers int, change func(*Files)) (*su
 			return source.Open(d.refs[i], d.ids[i])
 		},
 		Check: func(i int, f *source.File) error { return f.Check(d.ids[i]) },
-		Done: func(i int, crc uint32, err error) {
+		Done: func(i int, sum Sum, err error) {
 			s.mu.Lock()
 			defer s.mu.Unlock()
 			s.done[i]++
-			s.crc[i], s.err[i] = crc, err
+			s.sum[i], s.err[i] = sum, err
 			if opened[i] {
 				s.open--
 			}

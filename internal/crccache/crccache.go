@@ -1,59 +1,70 @@
-// Package crccache remembers the CRC-32 of files between runs.
+// Package crccache remembers the CRC-32 of files and their blocks between runs.
 //
-// The cache is one file of fixed records, appended to and never changed in
-// place. A record counts only while the file that it tells of still has the
-// identity it had when it was read; a record that doesn't agree with its own
-// checksum is passed over. So whatever happens to the cache, the worst is that a
-// file is read again.
+// The cache is one file, appended to and never changed in place. A record counts
+// only while the file that it tells of still has the identity it had when it was
+// read; a record that doesn't agree with its own checksums is passed over. So
+// whatever happens to the cache, the worst is that a file is read again.
 //
-// File format, numbers little-endian, 64 bytes a slot:
+// File format, version 2, numbers little-endian, 64 bytes a slot. Slot 0 is the
+// file's header:
 //
-//	slot 0   offset  size  field
-//	              0    16  magic          "vzip crc-32s v1\n"
-//	             16     8  size of the file after it was last compacted
-//	             24    36  zero
-//	             60     4  CRC-32C of the 60 bytes before
+//	offset  size  field
+//	     0    16  magic          "vzip crc-32s v2\n"
+//	    16     8  size of the file after it was last compacted
+//	    24    36  zero
+//	    60     4  CRC-32C of the 60 bytes before
 //
-//	slot n   offset  size  field
-//	              0    16  key            first half of the SHA-256 of the path
-//	             16     8  size           in bytes
-//	             24     8  mtime          nanoseconds since 1970
-//	             32     8  ctime          nanoseconds since 1970
-//	             40     8  birth time     nanoseconds since 1970, or 0
-//	             48     8  inode number
-//	             56     4  CRC-32
-//	             60     4  CRC-32C of the 60 bytes before
+// Records follow, one after the other. A record is a head:
+//
+//	offset  size  field
+//	     0    16  key            first half of the SHA-256 of the path
+//	    16     8  size           in bytes, at most checksum.MaxSize
+//	    24     8  mtime          nanoseconds since 1970
+//	    32     8  ctime          nanoseconds since 1970
+//	    40     8  birth time     nanoseconds since 1970, or 0
+//	    48     8  inode number
+//	    56     4  CRC-32 of the file
+//	    60     4  CRC-32C of the 60 bytes before
+//
+// and, for a file of more than one block of checksum.BlockLen, a tail slot for
+// every 15 blocks or part of that:
+//
+//	offset  size  field
+//	     0    60  CRC-32 of each block; zero where the file has no more blocks
+//	    60     4  CRC-32C of 68 bytes: the head's own CRC-32C, the number of this
+//	              slot as 4 bytes, 1 for the first after the head, and the 60
+//	              bytes before
+//
+// So a tail slot passes for no head's, and for no other place's. All slots of a
+// record must be sound, and the blocks' CRCs together give the file's.
 package crccache
 
 import (
 	"bufio"
 	"crypto/sha256"
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"hash/crc32"
-	"io"
 	"os"
 	"path/filepath"
-	"slices"
 	"sync"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 
+	"vzip/internal/checksum"
 	"vzip/internal/source"
 )
 
 // FileName is the name of the file with the records, in the cache's folder.
-const FileName = "crc32-v1"
+const FileName = "crc32-v2"
 
 const (
 	lockName = "lock"
-	magic    = "vzip crc-32s v1\n"
-	slotLen  = 64
-	bodyLen  = slotLen - 4
-	// batch is how many records Add collects before it writes them.
+	// batch is how many slots Add collects before it writes them.
 	batch = 1024
+	// bufferLen is the size of reads and writes in bytes.
+	bufferLen = 64 << 10
 	// compactMin is the size in bytes under which a cache is never compacted.
 	compactMin = 16 << 20
 )
@@ -67,11 +78,11 @@ func KeyOf(path string) Key {
 	return Key(sum[:16])
 }
 
-// Record says that the file at a path had this CRC-32 when it had this identity.
+// Record says that the file at a path had these CRC-32s when it had this identity.
 type Record struct {
 	Key
 	source.Identity
-	CRC32 uint32
+	checksum.Sum
 }
 
 // Cache is a folder with remembered CRCs. Several processes may use one at once.
@@ -80,26 +91,40 @@ type Cache struct {
 
 	mu      sync.Mutex
 	pending []byte
+	damaged bool  // Scan found damage: compact at the next chance, to be rid of it
 	err     error // the first failure to write; nothing is written after it
+
+	compactMin int64 // const compactMin, less in tests
 }
 
 // Open opens the cache in dir, which is made if it is missing. A folder that
 // another user could write to is refused.
 func Open(dir string) (*Cache, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	c := &Cache{dir: dir, compactMin: compactMin}
+	if err := c.makeFolder(); err != nil {
 		return nil, err
 	}
-	fi, err := os.Lstat(dir)
+	return c, nil
+}
+
+func (c *Cache) makeFolder() error {
+	var fi os.FileInfo
+	err := again(func() (err error) {
+		if err = os.MkdirAll(c.dir, 0o700); err == nil {
+			fi, err = os.Lstat(c.dir)
+		}
+		return err
+	})
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if !fi.IsDir() {
-		return nil, fmt.Errorf("%s: is no folder", dir)
+		return fmt.Errorf("%s: is no folder", c.dir)
 	}
 	if err := private(fi); err != nil {
-		return nil, fmt.Errorf("%s: %w", dir, err)
+		return fmt.Errorf("%s: %w", c.dir, err)
 	}
-	return &Cache{dir: dir}, nil
+	return nil
 }
 
 // private fails if others than the user can change what fi is about.
@@ -135,7 +160,8 @@ func (c *Cache) open(name string, flags int) (*os.File, error) {
 }
 
 // Scan calls each for every sound record, older ones first, and returns how many
-// were damaged. A cache that isn't there yet has none.
+// were damaged, as far as that can be told. Blocks are valid during the call only.
+// A cache that isn't there yet has no records.
 func (c *Cache) Scan(each func(Record)) (damaged int, err error) {
 	f, err := c.open(FileName, os.O_RDONLY)
 	if errors.Is(err, os.ErrNotExist) {
@@ -145,84 +171,60 @@ func (c *Cache) Scan(each func(Record)) (damaged int, err error) {
 		return 0, err
 	}
 	defer f.Close()
-	return scan(f, func(_ []byte, r Record) { each(r) })
+	s := scanner{blocks: true, each: func(_ int64, r Record) { each(r) }}
+	err = s.scan(f)
+	if s.torn && c.growing(f, s.read) {
+		s.damaged--
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.damaged = s.damaged > 0
+	return s.damaged, err
 }
 
-func scan(r io.Reader, each func([]byte, Record)) (damaged int, err error) {
-	in := bufio.NewReaderSize(r, 1<<20)
-	var slot [slotLen]byte
-	for first := true; ; first = false {
-		switch _, err := io.ReadFull(in, slot[:]); {
-		case err == io.EOF:
-			return damaged, nil
-		case err == io.ErrUnexpectedEOF: // a torn write
-			return damaged + 1, nil
-		case err != nil:
-			return damaged, err
-		}
-		if first {
-			if _, ok := header(slot[:]); !ok {
-				return 1, nil // not this version's file: none of it is trusted
+// growing tells whether a record is half there because another process is writing
+// it, or has written it since size bytes were read, and not because of a crash. It
+// waits a second at most.
+func (c *Cache) growing(f *os.File, size int64) bool {
+	lock, err := c.open(lockName, os.O_RDONLY)
+	if err == nil {
+		defer lock.Close()
+		for end := time.Now().Add(time.Second); flock(lock, unix.LOCK_SH|unix.LOCK_NB) == unix.EWOULDBLOCK; {
+			if time.Now().After(end) {
+				return true
 			}
-			continue
+			time.Sleep(5 * time.Millisecond)
 		}
-		rec, ok := decode(slot[:])
-		if !ok {
-			damaged++
-			continue
+	}
+	fi, err := f.Stat()
+	return err == nil && fi.Size() != size
+}
+
+func flock(f *os.File, how int) error {
+	for {
+		if err := unix.Flock(int(f.Fd()), how); err != unix.EINTR {
+			return err
 		}
-		each(slot[:], rec)
 	}
-}
-
-var castagnoli = crc32.MakeTable(crc32.Castagnoli)
-
-func seal(b []byte) []byte {
-	return binary.LittleEndian.AppendUint32(b, crc32.Checksum(b[len(b)-bodyLen:], castagnoli))
-}
-
-func sound(slot []byte) bool {
-	return binary.LittleEndian.Uint32(slot[bodyLen:]) == crc32.Checksum(slot[:bodyLen], castagnoli)
-}
-
-func appendHeader(b []byte, compacted int64) []byte {
-	b = append(b, magic...)
-	b = binary.LittleEndian.AppendUint64(b, uint64(compacted))
-	return seal(append(b, make([]byte, bodyLen-len(magic)-8)...))
-}
-
-func header(slot []byte) (compacted int64, ok bool) {
-	return int64(binary.LittleEndian.Uint64(slot[16:])), sound(slot) && string(slot[:16]) == magic
-}
-
-func (r *Record) append(b []byte) []byte {
-	b = append(b, r.Key[:]...)
-	for _, v := range []int64{r.Size, r.Mtime, r.Ctime, r.Btime, int64(r.Ino)} {
-		b = binary.LittleEndian.AppendUint64(b, uint64(v))
-	}
-	return seal(binary.LittleEndian.AppendUint32(b, r.CRC32))
-}
-
-func decode(slot []byte) (Record, bool) {
-	num := func(at int) int64 { return int64(binary.LittleEndian.Uint64(slot[at:])) }
-	return Record{
-		Key:      Key(slot[:16]),
-		Identity: source.Identity{Size: num(16), Mtime: num(24), Ctime: num(32), Btime: num(40), Ino: uint64(num(48))},
-		CRC32:    binary.LittleEndian.Uint32(slot[56:]),
-	}, sound(slot)
 }
 
 // Add remembers a record. Records are written in batches; the first failure to
 // write comes back from this and every later call.
 func (c *Cache) Add(r Record) error {
+	if want := checksum.Blocks(r.Size); r.Size < 0 || r.Size > checksum.MaxSize || want > 1 && len(r.Blocks) != want {
+		return fmt.Errorf("a file of %d bytes with %d blocks can't be remembered", r.Size, len(r.Blocks))
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.err != nil {
-		return c.err
-	}
-	c.pending = r.append(c.pending)
-	if len(c.pending) >= batch*slotLen {
-		c.err = c.flush()
+	switch {
+	case c.err != nil:
+	case tails(r.Size) >= batch: // no copy in memory
+		c.flush(&r)
+	default:
+		r.encode(func(slot []byte) { c.pending = append(c.pending, slot...) })
+		if len(c.pending) >= batch*slotLen {
+			c.flush(nil)
+		}
 	}
 	return c.err
 }
@@ -232,20 +234,63 @@ func (c *Cache) Flush() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.err == nil && len(c.pending) > 0 {
-		c.err = c.flush()
+		c.flush(nil)
 	}
 	return c.err
 }
 
-func (c *Cache) flush() error {
-	lock, err := c.open(lockName, os.O_RDWR|os.O_CREATE)
+// flush writes what is pending, and long if it isn't nil.
+func (c *Cache) flush(long *Record) {
+	c.err = again(func() error { return c.write(long) })
+	c.pending = c.pending[:0]
+}
+
+// again does f until the folder isn't removed meanwhile, as it can be at any time.
+func again(f func() error) (err error) {
+	for range 100 {
+		err = f()
+		if !errors.Is(err, os.ErrNotExist) && !errors.Is(err, os.ErrExist) {
+			break
+		}
+	}
+	return err
+}
+
+// lock takes the lock of those who write. Whoever had it may have been in a folder
+// that is gone; then the next one counts.
+func (c *Cache) lock() (*os.File, error) {
+	for {
+		if err := c.makeFolder(); err != nil {
+			return nil, err
+		}
+		lock, err := c.open(lockName, os.O_RDWR|os.O_CREATE)
+		if err != nil {
+			return nil, err
+		}
+		if err := flock(lock, unix.LOCK_EX); err != nil {
+			lock.Close()
+			return nil, fmt.Errorf("%s: flock: %w", lock.Name(), err)
+		}
+		locked, err := lock.Stat()
+		if err == nil {
+			var there os.FileInfo
+			if there, err = os.Lstat(lock.Name()); err == nil && os.SameFile(locked, there) {
+				return lock, nil
+			}
+		}
+		lock.Close()
+		if err != nil {
+			return nil, err
+		}
+	}
+}
+
+func (c *Cache) write(long *Record) error {
+	lock, err := c.lock()
 	if err != nil {
 		return err
 	}
 	defer lock.Close() // unlocks
-	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX); err != nil {
-		return fmt.Errorf("%s: flock: %w", lock.Name(), err)
-	}
 	f, err := c.open(FileName, os.O_RDWR|os.O_CREATE|os.O_APPEND)
 	if err != nil {
 		return err
@@ -264,85 +309,43 @@ func (c *Cache) flush() error {
 	if !ok {
 		size = 0
 	}
-	// What follows the last whole slot was torn by a crash or a full disk.
+	// What follows the last whole slot was torn by a crash. Slots before it that
+	// are half a record hide nothing: readers go on with the next head.
 	size -= size % slotLen
 	if size != fi.Size() {
 		if err := f.Truncate(size); err != nil {
 			return err
 		}
 	}
-	if size == 0 {
-		c.pending = append(appendHeader(nil, 0), c.pending...)
-	}
-	if _, err := f.Write(c.pending); err != nil {
+	n, err := c.append(f, size == 0, long)
+	if err != nil {
+		_ = f.Truncate(size) // takes half a record back, best effort
 		return err
 	}
-	size += int64(len(c.pending))
-	c.pending = c.pending[:0]
-	if size > compactMin && size > 2*compacted {
+	size += n
+	if size > c.compactMin && size > 2*compacted {
 		return c.compact(f)
+	}
+	if c.damaged {
+		c.damaged = false
+		_ = c.compact(f) // what was to be written is; the damage can stay
 	}
 	return nil
 }
 
-// compact writes the cache again with the newest record of each key alone. The
-// lock is held; readers of the old file go on with it.
-func (c *Cache) compact(old *os.File) error {
-	type place struct {
-		Key
-		n uint32
+// append writes what is pending to the end of f, and returns its bytes.
+func (c *Cache) append(f *os.File, start bool, long *Record) (n int64, err error) {
+	out := bufio.NewWriterSize(f, bufferLen)
+	put := func(p []byte) {
+		out.Write(p) // a bufio.Writer keeps its error for Flush
+		n += int64(len(p))
 	}
-	var newest []place
-	read := func(each func([]byte, Record)) error {
-		if _, err := old.Seek(0, io.SeekStart); err != nil {
-			return err
-		}
-		_, err := scan(old, each)
-		return err
+	if start {
+		put(appendHeader(nil, 0))
 	}
-	n := uint32(0)
-	if err := read(func(_ []byte, r Record) { newest = append(newest, place{r.Key, n}); n++ }); err != nil {
-		return err
+	put(c.pending)
+	if long != nil {
+		long.encode(put)
 	}
-	slices.SortFunc(newest, func(a, b place) int {
-		if k := slices.Compare(a.Key[:], b.Key[:]); k != 0 {
-			return k
-		}
-		return int(int64(b.n) - int64(a.n))
-	})
-	newest = slices.CompactFunc(newest, func(a, b place) bool { return a.Key == b.Key })
-	slices.SortFunc(newest, func(a, b place) int { return int(int64(a.n) - int64(b.n)) })
-
-	// A crash may have left one behind; nobody else writes while the lock is held.
-	if old, err := filepath.Glob(filepath.Join(c.dir, FileName+".*")); err == nil {
-		for _, name := range old {
-			os.Remove(name)
-		}
-	}
-	tmp, err := os.CreateTemp(c.dir, FileName+".*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(tmp.Name())
-	defer tmp.Close()
-	out := bufio.NewWriterSize(tmp, 1<<20)
-	out.Write(appendHeader(nil, int64(len(newest)+1)*slotLen))
-	n = 0
-	err = read(func(slot []byte, _ Record) {
-		if len(newest) > 0 && newest[0].n == n {
-			newest = newest[1:]
-			out.Write(slot) // a bufio.Writer keeps its error for Flush
-		}
-		n++
-	})
-	if err == nil {
-		err = out.Flush()
-	}
-	if err == nil {
-		err = tmp.Sync()
-	}
-	if err != nil {
-		return err
-	}
-	return os.Rename(tmp.Name(), filepath.Join(c.dir, FileName))
+	return n, out.Flush()
 }

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"vzip/internal/checksum"
 	"vzip/internal/source"
 )
 
@@ -23,7 +24,7 @@ func TestRoundTrip(t *testing.T) {
 	want := []Record{
 		{},
 		record(1, 2),
-		{KeyOf("/x"), source.Identity{Size: math.MaxInt64, Mtime: math.MinInt64, Ctime: -1, Btime: 1, Ino: math.MaxUint64}, math.MaxUint32},
+		{KeyOf("/x"), source.Identity{Size: checksum.BlockLen, Mtime: math.MinInt64, Ctime: -1, Btime: 1, Ino: math.MaxUint64}, checksum.Sum{CRC32: math.MaxUint32}},
 		record(1, 2), // again: a later one counts
 	}
 	add(t, open(t, dir), want[:3]...)
@@ -42,23 +43,32 @@ func TestRoundTrip(t *testing.T) {
 // The format stays as it is: caches of older releases are read.
 func TestFormat(t *testing.T) {
 	t.Parallel()
-	r := Record{KeyOf("/a"), source.Identity{Size: 0x0102030405060708, Mtime: -2, Ctime: 3, Btime: 4, Ino: 0x1122334455667788}, 0xcafef00d}
+	// 16 blocks of zeros and the letter A.
+	zeros := uint32(0x7ee8cdcd)
+	rs := []Record{
+		{KeyOf("/a"), source.Identity{Size: 0x1ffff, Mtime: -2, Ctime: 3, Btime: 4, Ino: 0x1122334455667788}, checksum.Sum{CRC32: 0xcafef00d}},
+		{KeyOf("/b"), source.Identity{Size: 16<<17 + 1, Mtime: 5, Ctime: 6, Ino: 7}, checksum.Sum{CRC32: 0x64e94b37, Blocks: append(slices.Repeat([]uint32{zeros}, 16), 0xd3d99e8b)}},
+	}
 	dir := t.TempDir()
 	must(t, os.Chmod(dir, 0o700))
-	add(t, open(t, dir), r)
+	add(t, open(t, dir), rs...)
 	// Worked out apart from this package.
-	want, err := hex.DecodeString(strings.ReplaceAll(""+
-		"767a6970206372632d3332732076310a 0000000000000000 0000000000000000"+
-		"00000000000000000000000000000000 000000000000000000000000 7e39e223"+
-		"6a50dc8584134c7de537c0052ff6d236 0807060504030201 feffffffffffffff"+
-		"0300000000000000 0400000000000000 8877665544332211 0df0feca f826df1a", " ", ""))
+	want, err := hex.DecodeString("" +
+		"767a6970206372632d3332732076320a00000000000000000000000000000000" +
+		"000000000000000000000000000000000000000000000000000000004c9bd2e3" +
+		"6a50dc8584134c7de537c0052ff6d236ffff010000000000feffffffffffffff" +
+		"0300000000000000040000000000000088776655443322110df0feca22782a8f" +
+		"9812b0b9d61e09b927d03ff93f64530d01002000000000000500000000000000" +
+		"060000000000000000000000000000000700000000000000374be9646aed71b1" +
+		strings.Repeat("cdcde87e", 15) + "513593ca" +
+		"cdcde87e8b9ed9d3" + strings.Repeat("00000000", 13) + "a1039bc5")
 	must(t, err)
 	got, err := os.ReadFile(filepath.Join(dir, FileName))
 	must(t, err)
 	if !bytes.Equal(got, want) {
 		t.Errorf("got\n%swant\n%s", hex.Dump(got), hex.Dump(want))
 	}
-	wantRecords(t, cacheWith(t, want), []Record{r}, 0)
+	wantRecords(t, cacheWith(t, want), rs, 0)
 }
 
 func TestKeyOf(t *testing.T) {
@@ -165,32 +175,4 @@ func TestConcurrent(t *testing.T) {
 		t.Errorf("%d damaged", damaged)
 	}
 	byWriter(t, rs, caches*perCache, n)
-}
-
-func TestTwoProcesses(t *testing.T) {
-	const writers, n = 3, 2000
-	if args := childArgs(); args != nil {
-		c, w := open(t, args[0]), number(t, args[1])
-		for k := range n {
-			must(t, c.Add(record(w, k)))
-			if k%97 == w {
-				must(t, c.Flush())
-			}
-		}
-		must(t, c.Flush())
-		return
-	}
-	t.Parallel()
-	dir := filepath.Join(t.TempDir(), "cache")
-	var wg sync.WaitGroup
-	for w := range writers {
-		cmd := child(t, dir, fmt.Sprint(w))
-		wg.Go(func() { runChild(t, cmd) })
-	}
-	within(t, wg.Wait)
-	rs, damaged := all(t, dir)
-	if damaged != 0 {
-		t.Errorf("%d damaged", damaged)
-	}
-	byWriter(t, rs, writers, n)
 }

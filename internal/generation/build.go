@@ -4,72 +4,288 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
 
+	"vzip/internal/source"
+	"vzip/internal/verified"
 	"vzip/layout"
 )
 
 // Options say how Build works.
 type Options struct {
 	HashOptions
+	// Only names the one archive that is wanted; "" for all.
+	Only string
 	// MustRemember makes it an error when CRCs can't be remembered.
 	MustRemember bool
+	// Reader reads the generation's sources later; nil for one of its own.
+	Reader *verified.Reader
+	// Before is the generation whose CRCs are taken over where files are what they
+	// were. It may be nil.
+	Before *Generation
+	// Folder, if set, is told each folder of the sources before it is listed.
+	Folder func(path string)
 	// Warn takes what the user should know and what stops nothing.
 	Warn func(string)
 	// Report takes each source's error when it is read later, once.
 	Report func(error)
 }
 
-// tries is how often sources that change while they are read are looked at
-// again.
-const tries = 3
+const (
+	// tries is how often sources that change while they are read are looked at again.
+	tries = 3
+	// firstPause is how long the first try waits after a failed one; each later
+	// pause is twice as long, up to maxPause.
+	firstPause = 100 * time.Millisecond
+	maxPause   = 5 * time.Second
+)
 
-// Build scans a layout's sources, or with only set those of one archive, and
-// works out all CRCs.
-func Build(ctx context.Context, l *layout.Layout, only string, o Options) (*Generation, error) {
-	warned := map[string]bool{}
-	warn := func(text string) { // the same of each try once
-		if !warned[text] {
-			warned[text] = true
-			o.Warn(text)
-		}
+// Build scans a layout's sources and works out all CRCs. What becomes of files
+// that programs write to meanwhile is for on_busy to say.
+func Build(ctx context.Context, l *layout.Layout, o Options) (*Generation, error) {
+	b := &builder{Options: o, layout: l, told: map[string]bool{}, leave: map[string]bool{}}
+	if b.Reader == nil {
+		b.Reader = verified.NewReader(verified.Options{Timeout: forever})
 	}
-	for try := 1; ; try++ {
-		plans, err := l.Scan(ctx, only, warn)
+	var last *Generation
+	defer func() {
+		if last != nil {
+			last.Close()
+		}
+	}()
+	pause := firstPause
+	for try := 1; ; {
+		g, err := b.tryInTime(ctx, last)
+		if err == nil {
+			return g, nil
+		}
+		if errors.As(err, new(*stalledError)) {
+			last = nil // what hangs may use it yet
+			return nil, err
+		}
+		var failed SourceErrors
+		if g == nil || !errors.As(err, &failed) {
+			return nil, err
+		}
+		if last != nil {
+			last.Close()
+		}
+		last = g
+		patient, err := b.decide(g, failed, try == tries)
 		if err != nil {
 			return nil, err
 		}
-		g := New(plans, o.Report)
-		g.Recall(o)
-		err, cacheErr := g.Hash(ctx, o.HashOptions)
-		if cacheErr != nil {
-			warn(fmt.Sprintf("CRCs are not remembered: %v", cacheErr))
+		if !patient {
+			try++
 		}
-		if err == nil && (cacheErr == nil || !o.MustRemember) {
-			return g, nil
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(pause):
 		}
-		g.Close()
-		if err == nil {
-			return nil, errors.New("the CRCs that were worked out are lost: make room for them, or use another --cache DIR")
-		}
-		var failed SourceErrors
-		if !errors.As(err, &failed) || !failed.changedOnly() || try == tries {
-			return nil, err
-		}
-		o.Warn(fmt.Sprintf("%v; looking again (%d of %d)", failed[0], try, tries-1))
+		pause = min(2*pause, maxPause)
 	}
 }
 
-// Recall fills in the CRCs that the cache of o knows, and warns where it is
-// damaged.
-func (g *Generation) Recall(o Options) {
-	if o.Cache == nil {
+type builder struct {
+	Options
+	layout *layout.Layout
+	told   map[string]bool // warnings
+	leave  map[string]bool // busy files to leave out, by path
+	at     places
+	folder string // the last that was listed
+}
+
+// scanning is told each folder before it is listed.
+func (b *builder) scanning(folder string) {
+	b.at.leave(b.folder)
+	b.folder = folder
+	b.at.enter(folder)
+	if b.Folder != nil {
+		b.Folder(folder)
+	}
+}
+
+// warn tells the same of each try once.
+func (b *builder) warn(text string) {
+	if !b.told[text] {
+		b.told[text] = true
+		b.Warn(text)
+	}
+}
+
+// stalledError tells that sources do not answer. It is one of sources.
+type stalledError struct {
+	after time.Duration
+	where string
+}
+
+func (e *stalledError) Error() string {
+	return fmt.Sprintf("%s: no answer within %v: check its device or server, or exclude it", e.where, e.after)
+}
+
+// hanging counts the tries that were given up, each of which holds threads.
+var hanging atomic.Int32
+
+const maxHanging = 4
+
+// tryInTime is try, but gives up when the sources do not answer any more. What hangs
+// then goes on alone, and ends as soon as they do.
+func (b *builder) tryInTime(ctx context.Context, last *Generation) (*Generation, error) {
+	if hanging.Load() >= maxHanging {
+		return nil, SourceErrors{&stalledError{after: b.Reader.Timeout, where: "a source that was waited for before"}}
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	type result struct {
+		g   *Generation
+		err error
+	}
+	done := make(chan result, 1)
+	go func() {
+		var r result
+		defer func() {
+			if v := recover(); v != nil {
+				r = result{nil, fmt.Errorf("a defect in vzip: %v", v)}
+			}
+			done <- r
+		}()
+		r.g, r.err = b.try(ctx, last)
+	}()
+	stopped, stop := b.layout.Pulse.Stopped(b.Reader.Timeout)
+	defer stop()
+	select {
+	case r := <-done:
+		return r.g, r.err
+	case <-stopped:
+	}
+	cancel()
+	hanging.Add(1)
+	go func() {
+		if r := <-done; r.g != nil {
+			r.g.Close()
+		}
+		hanging.Add(-1)
+	}()
+	var failed SourceErrors
+	for _, where := range b.at.all() {
+		failed = append(failed, &stalledError{after: b.Reader.Timeout, where: where})
+	}
+	return nil, failed
+}
+
+// places are the paths that work is under way at.
+type places struct {
+	mu    sync.Mutex
+	count map[string]int
+}
+
+func (p *places) enter(path string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.count == nil {
+		p.count = map[string]int{}
+	}
+	p.count[path]++
+}
+
+func (p *places) leave(path string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.count == nil {
 		return
 	}
-	damaged, err := g.recall(o.Cache)
+	if p.count[path]--; p.count[path] <= 0 {
+		delete(p.count, path)
+	}
+}
+
+func (p *places) all() []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Sorted(maps.Keys(p.count))
+}
+
+// try returns a generation also where sources failed: with what is known of the
+// others.
+func (b *builder) try(ctx context.Context, last *Generation) (*Generation, error) {
+	plans, err := b.layout.Scan(ctx, layout.ScanOptions{Only: b.Only, Warn: b.warn, Folder: b.scanning, Leave: func(path string) bool { return b.leave[path] }})
 	if err != nil {
-		o.Warn(fmt.Sprintf("remembered CRCs can't be read: %v; files are read again", err))
+		return nil, err
 	}
-	if damaged > 0 {
-		o.Warn(fmt.Sprintf("%d remembered CRCs are damaged and not used; their files are read again", damaged))
+	b.at.leave(b.folder)
+	g := New(plans, b.Reader, b.Report)
+	g.cache = b.Cache
+	for _, before := range []*Generation{b.Before, last} {
+		if before != nil {
+			g.inherit(before)
+		}
 	}
+	g.Recall(b.Options)
+	err, cacheErr := g.Hash(ctx, b.HashOptions, &b.at)
+	if cacheErr != nil {
+		b.warn(fmt.Sprintf("CRCs are not remembered: %v", cacheErr))
+	}
+	if err == nil && cacheErr != nil && b.MustRemember {
+		err = errors.New("the CRCs that were worked out are lost: make room for them, or use another --cache DIR")
+	}
+	if err != nil && !errors.As(err, new(SourceErrors)) {
+		g.Close()
+		return nil, err
+	}
+	return g, err
+}
+
+// decide says what becomes of files that failed: whether there is a next try, and
+// whether it is one of those that can go on for ever.
+func (b *builder) decide(g *Generation, failed SourceErrors, lastTry bool) (patient bool, err error) {
+	patient = true
+	for _, err := range failed {
+		var file *fileError
+		if !errors.As(err, &file) || !unsettled(err) {
+			return false, failed
+		}
+		switch g.onBusy(file.group) {
+		case layout.OnBusyWait:
+			b.warn(fmt.Sprintf("%v; waiting until it rests", err))
+		case layout.OnBusySkip:
+			if lastTry || errors.As(err, new(*source.BusyError)) {
+				b.leave[file.path] = true
+				b.warn(fmt.Sprintf("%v; left out because of on_busy: skip", err))
+			}
+			patient = false
+		default:
+			if lastTry {
+				return false, failed
+			}
+			patient = false
+		}
+	}
+	if !patient && !lastTry {
+		b.warn(fmt.Sprintf("%v; looking again", failed[0]))
+	}
+	return patient || lastTry, nil
+}
+
+// unsettled tells the errors of a file that a program writes to.
+func unsettled(err error) bool {
+	return errors.As(err, new(*source.ChangedError)) || errors.As(err, new(*source.BusyError))
+}
+
+// onBusy returns the strictest policy of the archives that have a file.
+func (g *Generation) onBusy(group int) layout.OnBusy {
+	policy := layout.OnBusySkip
+	for _, f := range g.members(group) {
+		switch g.Archives[f.archive].OnBusy() {
+		case layout.OnBusyFail:
+			return layout.OnBusyFail
+		case layout.OnBusyWait:
+			policy = layout.OnBusyWait
+		}
+	}
+	return policy
 }

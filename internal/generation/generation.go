@@ -7,20 +7,22 @@
 package generation
 
 import (
-	"crypto/sha256"
-	"encoding/binary"
+	"context"
 	"errors"
 	"fmt"
-	"io"
+	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/klauspost/crc32"
 	"golang.org/x/sys/unix"
 
+	"vzip/internal/checksum"
+	"vzip/internal/crccache"
 	"vzip/internal/oneline"
 	"vzip/internal/source"
+	"vzip/internal/verified"
 	"vzip/layout"
-	"vzip/zipgen"
 )
 
 // Generation is a set of archives with one state of their sources.
@@ -30,26 +32,31 @@ type Generation struct {
 	files  []file   // of all archives, equal ones together
 	groups []uint32 // where each run of equal files starts in files
 
-	set *source.Set
+	reader *verified.Reader
+	cache  *crccache.Cache // nil: remember nothing
 	// report takes each entry's read error once.
 	report   func(error)
 	mu       sync.Mutex
 	reported map[uint64]string
+	blocks   map[uint32][]uint32 // of the groups that have any, until seal
+
+	drifts drifts
+	users  atomic.Int64
+	ctx    context.Context // ends with Close
+	cancel context.CancelFunc
 }
 
 // file names an entry of an archive.
 type file struct{ archive, entry uint32 }
 
-// maxOpen is how many sources are kept open between reads.
-const maxOpen = 256
-
-// New returns the generation of plans, without CRCs yet. report takes the error
-// of each source that can't be read, once; it may be nil.
-func New(plans []*layout.Plan, report func(error)) *Generation {
-	g := &Generation{set: source.NewSet(maxOpen), report: report, reported: map[uint64]string{}}
+// New returns the generation of plans, without CRCs yet. It is read with reader;
+// report takes the error of each source that can't be read, once, and may be nil.
+func New(plans []*layout.Plan, reader *verified.Reader, report func(error)) *Generation {
+	g := &Generation{reader: reader, report: report, reported: map[uint64]string{}, blocks: map[uint32][]uint32{}}
+	g.ctx, g.cancel = context.WithCancel(context.Background())
+	g.users.Store(1)
 	for i, p := range plans {
 		a := &Archive{Plan: p, g: g, index: i, crcs: make([]uint32, p.Len()), known: make([]bool, p.Len())}
-		a.reader = p.NewReader(a)
 		g.Archives = append(g.Archives, a)
 		for j := range p.Len() {
 			// Empty files are read as well: those of /proc say that they are empty.
@@ -62,59 +69,138 @@ func New(plans []*layout.Plan, report func(error)) *Generation {
 	return g
 }
 
-// Close closes the sources. Nothing may be read after it.
-func (g *Generation) Close() { g.set.Close() }
-
-// Source implements [source.Index].
-func (g *Generation) Source(key uint64) (source.Ref, source.Identity, uint64) {
-	a, i := g.Archives[key>>entryBits], int(key&(1<<entryBits-1))
-	ref, root := a.Plan.Source(i)
-	return ref, a.Identity(i), uint64(root)
+// Close ends the use of the generation that began with New. Its sources are
+// closed when the last of its archives is closed, too.
+func (g *Generation) Close() {
+	if g.users.Add(-1) == 0 {
+		g.cancel()
+		if g.reader != nil {
+			g.reader.Forget(g)
+		}
+	}
 }
 
 // entryBits is how many bits of a source's key number the entry.
 const entryBits = 40
 
+func (g *Generation) at(key uint64) (*Archive, int) {
+	return g.Archives[key>>entryBits], int(key & (1<<entryBits - 1))
+}
+
+func (a *Archive) key(i int) uint64 { return uint64(a.index)<<entryBits | uint64(i) }
+
+// Source implements [source.Index].
+func (g *Generation) Source(key uint64) (source.Ref, source.Identity, uint64) {
+	a, i := g.at(key)
+	ref, root := a.Plan.Source(i)
+	return ref, a.Identity(i), uint64(root)
+}
+
+// Size implements [verified.Sources].
+func (g *Generation) Size(key uint64) int64 {
+	a, i := g.at(key)
+	return a.EntrySize(i)
+}
+
+// Device implements [verified.Sources].
+func (g *Generation) Device(key uint64) uint64 {
+	a, i := g.at(key)
+	return a.Plan.Device(i)
+}
+
+// BlockCRC implements [verified.Sources].
+func (g *Generation) BlockCRC(key uint64, n int) (uint32, error) {
+	a, i := g.at(key)
+	if !a.known[i] {
+		return 0, errUnknownCRC
+	}
+	if a.EntrySize(i) <= checksum.BlockLen {
+		return a.crcs[i], nil
+	}
+	at, ok := slices.BinarySearchFunc(a.large, uint32(i), func(l large, i uint32) int { return int(int64(l.entry) - int64(i)) })
+	if !ok {
+		return 0, errUnknownCRC
+	}
+	return a.large[at].blocks[n], nil
+}
+
 // Archive is one virtual ZIP file. It is an [io.ReaderAt], safe for any number of
 // goroutines.
 type Archive struct {
 	*layout.Plan
-	g      *Generation
-	index  int
-	reader *zipgen.Reader
-	crcs   []uint32
-	known  []bool
+	// Inode stands for the archive's content at its name, and Time is its
+	// modification time in seconds since 1970. Both are set by Date.
+	Inode uint64
+	Time  int64
+
+	g     *Generation
+	index int
+	crcs  []uint32
+	known []bool
+	large []large
+	stale atomic.Int32 // entries whose source has other bytes now
+	prior published    // what was published last under its name
 }
 
-// ReadAt reads the archive's bytes: all of p, or up to the end with io.EOF, or an
-// error. The error wraps ESTALE where a source is no longer what it was.
-func (a *Archive) ReadAt(p []byte, off int64) (int, error) { return a.reader.ReadAt(p, off) }
+// large is an entry of more than one block.
+type large struct {
+	entry  uint32
+	blocks []uint32
+}
 
 var errUnknownCRC = errors.New("its CRC-32 is not worked out yet")
-
-// CRC32 implements [zipgen.Content].
-func (a *Archive) CRC32(i int) (uint32, error) {
-	if !a.known[i] {
-		return 0, errUnknownCRC
-	}
-	return a.crcs[i], nil
-}
 
 // KnownCRC returns entry i's CRC-32 if it is known.
 func (a *Archive) KnownCRC(i int) (crc uint32, ok bool) { return a.crcs[i], a.known[i] }
 
-// ReadEntryAt implements [zipgen.Content].
-func (a *Archive) ReadEntryAt(i int, p []byte, off int64) error {
-	if !a.IsFile(i) {
-		copy(p, a.Link(i)[off:])
-		return nil
+// setSum gives a group of equal files their sum.
+func (g *Generation) setSum(group int, sum checksum.Sum) {
+	for _, f := range g.members(group) {
+		a := g.Archives[f.archive]
+		a.crcs[f.entry], a.known[f.entry] = sum.CRC32, true
 	}
-	key := uint64(a.index)<<entryBits | uint64(i)
-	if err := a.g.set.ReadFull(a.g, key, a.Identity(i), p, off); err != nil {
-		a.g.reportOnce(key, err)
-		return &SourceError{err}
+	if sum.Blocks != nil {
+		g.mu.Lock()
+		g.blocks[uint32(group)] = sum.Blocks
+		g.mu.Unlock()
 	}
-	return nil
+}
+
+// sum returns the sum of a group whose CRC is known.
+func (g *Generation) sum(group int) (checksum.Sum, bool) {
+	f := g.members(group)[0]
+	a := g.Archives[f.archive]
+	if !a.known[f.entry] {
+		return checksum.Sum{}, false
+	}
+	sum := checksum.Sum{CRC32: a.crcs[f.entry]}
+	if a.EntrySize(int(f.entry)) > checksum.BlockLen {
+		g.mu.Lock()
+		sum.Blocks = g.blocks[uint32(group)]
+		g.mu.Unlock()
+		if sum.Blocks == nil {
+			return checksum.Sum{}, false
+		}
+	}
+	return sum, true
+}
+
+// seal puts the CRCs of blocks where reads find them.
+func (g *Generation) seal() {
+	for _, a := range g.Archives {
+		a.large = nil
+	}
+	for group := range g.groups {
+		if blocks := g.blocks[uint32(group)]; blocks != nil {
+			for _, f := range g.members(group) {
+				a := g.Archives[f.archive]
+				a.large = append(a.large, large{f.entry, blocks})
+			}
+		}
+	}
+	for _, a := range g.Archives {
+		slices.SortFunc(a.large, func(a, b large) int { return int(int64(a.entry) - int64(b.entry)) })
+	}
 }
 
 // SourceError is the failure to read a source.
@@ -127,7 +213,7 @@ func (e *SourceError) Unwrap() error { return e.Err }
 
 // reportOnce tells an entry's error, and tells it again only when it is another.
 func (g *Generation) reportOnce(key uint64, err error) {
-	if g.report == nil {
+	if g.report == nil || errors.Is(err, context.Canceled) {
 		return
 	}
 	text := err.Error()
@@ -139,26 +225,11 @@ func (g *Generation) reportOnce(key uint64, err error) {
 	g.reported[key] = text
 	g.mu.Unlock()
 	if !seen {
-		a, i := g.Archives[key>>entryBits], int(key&(1<<entryBits-1))
+		a, i := g.at(key)
 		hint := ""
 		if errors.Is(err, unix.ESTALE) {
-			hint = ": it can't be read until the archive is mounted again"
+			hint = ": the archive can't be read until it is reloaded"
 		}
 		g.report(fmt.Errorf("archive %s, entry %q: %w%s", a.Name, a.Entry(i).Name, &SourceError{err}, hint))
 	}
-}
-
-// Inode returns an inode number for the archive's content at its name: equal on
-// every machine and at every run, another when a byte of it changes. CRCs must be
-// known.
-func (a *Archive) Inode() (uint64, error) {
-	h := sha256.New()
-	fmt.Fprintf(h, "%s\x00", a.Name)
-	dir, _ := a.Directory()
-	// Names, sizes and CRCs all stand in the directory.
-	if _, err := io.Copy(h, io.NewSectionReader(a, dir, a.Size()-dir)); err != nil {
-		return 0, err
-	}
-	ino := binary.LittleEndian.Uint64(h.Sum(nil)) >> 1 // go-fuse gives itself numbers with the top bit set
-	return max(ino, 2), nil                            // 1 is the mount's root
 }

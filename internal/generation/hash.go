@@ -3,7 +3,6 @@ package generation
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -13,6 +12,7 @@ import (
 	"vzip/internal/checksum"
 	"vzip/internal/crccache"
 	"vzip/internal/oneline"
+	"vzip/internal/seeded"
 	"vzip/internal/source"
 )
 
@@ -39,24 +39,26 @@ func (g *Generation) group() {
 	}
 }
 
-func (g *Generation) compare(a, b file) int {
-	x, y := g.identity(a), g.identity(b)
+func (g *Generation) compare(a, b file) int { return compare(g, a, g, b) }
+
+func compare(g *Generation, a file, h *Generation, b file) int {
+	x, y := g.identity(a), h.identity(b)
 	c := cmp.Or(
-		cmp.Compare(g.Archives[a.archive].Device(int(a.entry)), g.Archives[b.archive].Device(int(b.entry))),
+		cmp.Compare(g.Archives[a.archive].Plan.Device(int(a.entry)), h.Archives[b.archive].Plan.Device(int(b.entry))),
 		cmp.Compare(x.Ino, y.Ino), cmp.Compare(x.Size, y.Size),
 		cmp.Compare(x.Mtime, y.Mtime), cmp.Compare(x.Ctime, y.Ctime), cmp.Compare(x.Btime, y.Btime),
 	)
 	// Inode numbers are not unique everywhere (network and FUSE file systems).
 	linked := g.hardLinked(a)
 	switch {
-	case c != 0 || linked && g.hardLinked(b):
+	case c != 0 || linked && h.hardLinked(b):
 		return c
 	case linked:
 		return 1
-	case g.hardLinked(b):
+	case h.hardLinked(b):
 		return -1
 	}
-	return strings.Compare(g.ref(a).Path(), g.ref(b).Path())
+	return strings.Compare(g.ref(a).Path(), h.ref(b).Path())
 }
 
 func (g *Generation) hardLinked(f file) bool {
@@ -80,13 +82,6 @@ func (g *Generation) members(group int) []file {
 	return g.files[g.groups[group]:]
 }
 
-func (g *Generation) setCRC(group int, crc uint32) {
-	for _, f := range g.members(group) {
-		a := g.Archives[f.archive]
-		a.crcs[f.entry], a.known[f.entry] = crc, true
-	}
-}
-
 // missing returns the groups whose CRC is not known yet, and their bytes.
 func (g *Generation) missing() (groups []uint32, bytes int64) {
 	for i, start := range g.groups {
@@ -97,31 +92,6 @@ func (g *Generation) missing() (groups []uint32, bytes int64) {
 		}
 	}
 	return groups, bytes
-}
-
-// recall takes CRCs from the cache for files that are what they were then. It
-// returns how many damaged records it passed over.
-func (g *Generation) recall(c *crccache.Cache) (damaged int, err error) {
-	type wanted struct {
-		key   crccache.Key
-		group uint32
-	}
-	want := make([]wanted, 0, len(g.files))
-	for i := range g.groups {
-		for _, f := range g.members(i) {
-			want = append(want, wanted{crccache.KeyOf(g.ref(f).Path()), uint32(i)})
-		}
-	}
-	byKey := func(w wanted, k crccache.Key) int { return slices.Compare(w.key[:], k[:]) }
-	slices.SortFunc(want, func(a, b wanted) int { return byKey(a, b.key) })
-	return c.Scan(func(r crccache.Record) {
-		i, ok := slices.BinarySearchFunc(want, r.Key, byKey)
-		for ; ok && i < len(want) && want[i].key == r.Key; i++ {
-			if group := int(want[i].group); g.identity(g.members(group)[0]) == r.Identity {
-				g.setCRC(group, r.CRC32)
-			}
-		}
-	})
 }
 
 // HashOptions say how CRCs are worked out.
@@ -157,19 +127,13 @@ func (e SourceErrors) Error() string {
 // Unwrap gives the errors of the sources.
 func (e SourceErrors) Unwrap() []error { return e }
 
-// changedOnly tells whether all that is wrong is that sources changed meanwhile.
-func (e SourceErrors) changedOnly() bool {
-	return !slices.ContainsFunc(e, func(err error) bool {
-		var changed *source.ChangedError
-		return !errors.As(err, &changed)
-	})
-}
-
 // Hash works out every CRC that is not known yet. A SourceErrors tells which
 // sources can't be read. A failing cache stops nothing: its error comes second.
-func (g *Generation) Hash(ctx context.Context, o HashOptions) (err, cacheErr error) {
+// at is told the paths of the files that are being read.
+func (g *Generation) Hash(ctx context.Context, o HashOptions, at *places) (err, cacheErr error) {
 	todo, bytes := g.missing()
 	if len(todo) == 0 {
+		g.seal()
 		return nil, nil
 	}
 	if o.Start != nil {
@@ -183,23 +147,28 @@ func (g *Generation) Hash(ctx context.Context, o HashOptions) (err, cacheErr err
 		Len: len(todo),
 		Open: func(ctx context.Context, i int) (*source.File, error) {
 			f := first(i)
-			if err := settle(ctx, g.identity(f), begin); err != nil {
-				return nil, err
-			}
-			return source.Open(g.ref(f), g.identity(f))
+			at.enter(g.ref(f).Path())
+			return openAtRest(ctx, g.ref(f), g.identity(f), begin)
 		},
-		Check: func(i int, f *source.File) error { return f.Check(g.identity(first(i))) },
-		Done: func(i int, crc uint32, err error) {
+		Check: func(i int, f *source.File) error {
+			if seeded.On("no-check-after-hash") {
+				return nil
+			}
+			return f.Check(g.identity(first(i)))
+		},
+		Done: func(i int, sum checksum.Sum, err error) {
+			f := first(i)
+			at.leave(g.ref(f).Path())
 			if err != nil {
 				mu.Lock()
 				defer mu.Unlock()
-				failed = append(failed, err)
+				failed = append(failed, &fileError{path: g.ref(f).Path(), group: int(todo[i]), err: err})
 				return
 			}
-			g.setCRC(int(todo[i]), crc)
-			if id := g.identity(first(i)); o.Cache != nil && id.Ctime < time.Now().UnixNano() {
+			g.setSum(int(todo[i]), sum)
+			if id := g.identity(f); o.Cache != nil && (id.Ctime < time.Now().UnixNano() || seeded.On("trust-future")) {
 				// A failed cache says so again in Flush.
-				_ = o.Cache.Add(crccache.Record{Key: crccache.KeyOf(g.ref(first(i)).Path()), Identity: id, CRC32: crc})
+				_ = o.Cache.Add(crccache.Record{Key: crccache.KeyOf(g.ref(f).Path()), Identity: id, Sum: sum})
 			}
 		},
 		Progress: o.Progress,
@@ -210,6 +179,7 @@ func (g *Generation) Hash(ctx context.Context, o HashOptions) (err, cacheErr err
 	if err != nil {
 		return err, cacheErr
 	}
+	g.seal()
 	if len(failed) > 0 {
 		slices.SortFunc(failed, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
 		return failed, cacheErr
@@ -217,22 +187,43 @@ func (g *Generation) Hash(ctx context.Context, o HashOptions) (err, cacheErr err
 	return nil, cacheErr
 }
 
-// Clocks of file systems tick: a change right after a file was read could leave
-// its times as they are. So a file is read only once its last change is over
-// for longer than a tick.
-const (
-	tick       = 20 * time.Millisecond   // the kernel's, coarsest at 100 Hz, doubled
-	coarseTick = 2100 * time.Millisecond // file systems with whole seconds, FAT's with two
-)
+// fileError is the failure to work out the CRC-32 of a file.
+type fileError struct {
+	path  string
+	group int
+	err   error
+}
 
-// settle waits until a change to the file would show in its times. Files whose
-// last change is ahead of the clock wait once a run, not each: their times mean
-// nothing, and so their CRCs are not remembered.
-func settle(ctx context.Context, id source.Identity, begin time.Time) error {
-	t := tick
-	if id.Ctime%int64(time.Second) == 0 {
-		t = coarseTick
+func (e *fileError) Error() string { return e.err.Error() }
+func (e *fileError) Unwrap() error { return e.err }
+
+// openAtRest opens a file that was scanned as id, and waits until a change to it
+// would show in its times. Files whose last change is ahead of the clock wait once
+// a run, not each: their times mean nothing, and so their CRCs are not remembered.
+func openAtRest(ctx context.Context, ref source.Ref, id source.Identity, begin time.Time) (*source.File, error) {
+	f, err := source.Open(ref, id)
+	if err != nil {
+		return nil, err
 	}
+	if !seeded.On("no-lease-probe") {
+		err = f.Busy()
+	}
+	if err == nil && !seeded.On("no-wait") {
+		err = settle(ctx, id, f.Kind, begin)
+	}
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+func settle(ctx context.Context, id source.Identity, kind func() source.Kind, begin time.Time) error {
+	t := id.Tick(source.Unknown) // at most so long
+	if time.Since(time.Unix(0, id.Ctime)) > t {
+		return nil // most files: not worth a system call
+	}
+	t = id.Tick(kind())
 	wait := time.Until(time.Unix(0, id.Ctime).Add(t))
 	if wait > t {
 		wait = time.Until(begin.Add(t))

@@ -99,7 +99,7 @@ func TestChangesMeanwhile(t *testing.T) {
 					write(t, dir, map[string]string{"src/x": strings.Repeat("x", 10+scans)})
 				}
 			}
-			g, err := Build(context.Background(), l, "", o)
+			g, err := Build(context.Background(), l, o)
 			if !tt.ok {
 				var failed SourceErrors
 				if !errors.As(err, &failed) || !errors.Is(err, unix.ESTALE) || !strings.Contains(err.Error(), "src/x: changed since it was scanned: size was") {
@@ -122,13 +122,13 @@ func TestChangesMeanwhile(t *testing.T) {
 // A source that can't be read is no reason to look again; all of them are named.
 func TestUnreadable(t *testing.T) {
 	t.Parallel()
-	g := New(nil, nil)
-	if err, _ := g.Hash(context.Background(), HashOptions{}); err != nil {
+	g := New(nil, nil, nil)
+	if err, _ := g.Hash(context.Background(), HashOptions{}, &places{}); err != nil {
 		t.Errorf("nothing to hash: got %v", err)
 	}
 	failed := SourceErrors{&source.ChangedError{Path: "/a", What: "x"}, errors.New("/b\nvzip: all is well")}
-	if failed.changedOnly() {
-		t.Error("an error that is no change was taken for one")
+	if !unsettled(failed[0]) || unsettled(failed[1]) {
+		t.Error("an error that is no change was taken for one, or the other way round")
 	}
 	if got, want := failed.Error(), "/a: changed since it was scanned: x\n/b\\nvzip: all is well"; got != want {
 		t.Errorf("got %q, want %q", got, want)
@@ -154,36 +154,38 @@ func TestCacheFails(t *testing.T) {
 	cache, err := crccache.Open(filepath.Join(dir, "cache"))
 	must(t, err)
 	must(t, os.Remove(filepath.Join(dir, "cache")))
+	must(t, os.WriteFile(filepath.Join(dir, "cache"), nil, 0o600))
 	var r read
 	o := r.options(t, cache)
 	var warned []string
 	o.Warn = func(s string) { warned = append(warned, s) }
 	g := build(t, l, o)
 	checkZIP(t, g.Archives[0])
-	if len(warned) != 1 || !strings.HasPrefix(warned[0], "CRCs are not remembered: ") {
+	if len(warned) != 2 || !strings.HasPrefix(warned[1], "CRCs are not remembered: ") {
 		t.Errorf("got warnings %q", warned)
 	}
 	o.MustRemember = true
-	if _, err := Build(context.Background(), l, "", o); err == nil || !strings.Contains(err.Error(), "the CRCs that were worked out are lost") {
+	if _, err := Build(context.Background(), l, o); err == nil || !strings.Contains(err.Error(), "the CRCs that were worked out are lost") {
 		t.Errorf("got error %v", err)
 	}
 }
 
 func TestSettle(t *testing.T) {
 	t.Parallel()
+	local := func() source.Kind { return source.Local }
 	for _, tt := range []struct {
 		name         string
 		ctime, begin time.Duration // from now
 		least        time.Duration
 	}{
 		{"long ago", -time.Hour, -time.Second, 0},
-		{"just now", 0, -time.Hour, tick / 2},
-		{"just now, at the beginning", 0, 0, tick / 2},
-		{"in the future", time.Hour, 0, tick / 2},
+		{"just now", 0, -time.Hour, 10 * time.Millisecond},
+		{"just now, at the beginning", 0, 0, 10 * time.Millisecond},
+		{"in the future", time.Hour, 0, 10 * time.Millisecond},
 		{"in the future, not the first", time.Hour, -time.Hour, 0},
 	} {
 		now := time.Now()
-		must(t, settle(context.Background(), source.Identity{Ctime: now.Add(tt.ctime).UnixNano() | 1}, now.Add(tt.begin)))
+		must(t, settle(context.Background(), source.Identity{Ctime: now.Add(tt.ctime).UnixNano() | 1}, local, now.Add(tt.begin)))
 		took := time.Since(now)
 		if took < tt.least {
 			t.Errorf("%s: waited %v, want at least %v", tt.name, took, tt.least)
@@ -194,13 +196,13 @@ func TestSettle(t *testing.T) {
 	}
 	now := time.Now()
 	whole := now.Truncate(time.Second)
-	must(t, settle(context.Background(), source.Identity{Ctime: whole.UnixNano()}, now))
+	must(t, settle(context.Background(), source.Identity{Ctime: whole.UnixNano()}, local, now))
 	if end := time.Now(); end.Before(whole.Add(2 * time.Second)) {
 		t.Errorf("a time in whole seconds: waited until %v after it, want 2 s at least", end.Sub(whole))
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	if err := settle(ctx, source.Identity{Ctime: time.Now().Add(time.Hour).Truncate(time.Second).UnixNano()}, time.Now()); err != context.Canceled {
+	if err := settle(ctx, source.Identity{Ctime: time.Now().Add(time.Hour).Truncate(time.Second).UnixNano()}, local, time.Now()); err != context.Canceled {
 		t.Errorf("got %v, want %v", err, context.Canceled)
 	}
 }

@@ -58,7 +58,7 @@ func (r *read) options(t *testing.T, cache *crccache.Cache) Options {
 
 func build(t *testing.T, l *layout.Layout, o Options) *Generation {
 	t.Helper()
-	g, err := Build(context.Background(), l, "", o)
+	g, err := Build(context.Background(), l, o)
 	must(t, err)
 	t.Cleanup(g.Close)
 	return g

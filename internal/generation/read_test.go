@@ -11,8 +11,12 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
+
+	"vzip/internal/verified"
+	"vzip/layout"
 )
 
 // Any number of readers get the right bytes, with few sources open at a time.
@@ -108,9 +112,9 @@ func TestUnknownCRC(t *testing.T) {
 	dir := t.TempDir()
 	write(t, dir, map[string]string{"src/x": "12345"})
 	l := load(t, dir, twoArchives)
-	plans, err := l.Scan(context.Background(), "", func(string) {})
+	plans, err := l.Scan(context.Background(), layout.ScanOptions{})
 	must(t, err)
-	g := New(plans, nil)
+	g := New(plans, verified.NewReader(verified.Options{Timeout: time.Minute}), nil)
 	defer g.Close()
 	a := g.Archives[0]
 	i, _ := a.Find("src/x")
@@ -120,7 +124,7 @@ func TestUnknownCRC(t *testing.T) {
 	if _, err := a.ReadAt(make([]byte, 30), a.HeaderOffset(i)); !errors.Is(err, errUnknownCRC) {
 		t.Errorf("got error %v, want %v", err, errUnknownCRC)
 	}
-	if _, err := a.Inode(); !errors.Is(err, errUnknownCRC) {
+	if _, err := a.inode(); !errors.Is(err, errUnknownCRC) {
 		t.Errorf("Inode: got error %v, want %v", err, errUnknownCRC)
 	}
 }
@@ -133,7 +137,7 @@ func TestInode(t *testing.T) {
 	inode := func(text string) uint64 {
 		t.Helper()
 		var r read
-		n, err := build(t, load(t, dir, text), r.options(t, nil)).Archives[0].Inode()
+		n, err := build(t, load(t, dir, text), r.options(t, nil)).Archives[0].inode()
 		must(t, err)
 		if n < 2 || n >= 1<<63 {
 			t.Errorf("got inode number %d", n)

@@ -49,7 +49,7 @@ func plan(t *testing.T, options string, names ...string) *layout.Plan {
 	if err != nil {
 		t.Fatal(err)
 	}
-	plans, err := l.Scan(t.Context(), "", func(string) {})
+	plans, err := l.Scan(t.Context(), layout.ScanOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}

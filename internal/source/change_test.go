@@ -71,7 +71,7 @@ var changes = []struct {
 	{"folder in its place", func(t *testing.T, path string) {
 		must(t, os.Remove(path))
 		must(t, os.Mkdir(path, 0o755))
-	}, "another file has taken its place", "status change time was"},
+	}, "it is no regular file any more", "status change time was"},
 	{"link in its place", func(t *testing.T, path string) {
 		must(t, os.Rename(path, path+".real"))
 		must(t, os.Symlink(filepath.Base(path)+".real", path))
@@ -79,7 +79,7 @@ var changes = []struct {
 	{"FIFO in its place", func(t *testing.T, path string) {
 		must(t, os.Remove(path))
 		must(t, unix.Mkfifo(path, 0o644))
-	}, "another file has taken its place", "status change time was"},
+	}, "it is no regular file any more", "status change time was"},
 	{"socket in its place", func(t *testing.T, path string) {
 		must(t, os.Remove(path))
 		must(t, unix.Mknod(path, unix.S_IFSOCK|0o644, 0))
@@ -111,10 +111,10 @@ func TestChanges(t *testing.T) {
 				f, err := Open(r, id)
 				must(t, err)
 				defer f.Close()
-				set, index := NewSet(4), files{{ref: r, id: id}}
+				set, index := NewSet(4), &files{{ref: r, id: id}}
 				defer set.Close()
 				p := make([]byte, len(before))
-				must(t, set.ReadFull(index, 0, id, p, 0))
+				must(t, readFull(set, index, 0, id, p, 0))
 				must(t, f.Check(id))
 				if string(p) != before {
 					t.Errorf("got %q, want %q", p, before)
@@ -122,12 +122,12 @@ func TestChanges(t *testing.T) {
 
 				tt.do(t, r.Path())
 				wantChanged(t, f.Check(id), r, tt.open)
-				wantChanged(t, set.ReadFull(index, 0, id, p, 0), r, tt.open)
+				wantChanged(t, readFull(set, index, 0, id, p, 0), r, tt.open)
 				set.Close()
 				within(t, func() {
 					_, err := Open(r, id)
 					wantChanged(t, err, r, tt.atOpen)
-					wantChanged(t, set.ReadFull(index, 0, id, p, 0), r, tt.atOpen)
+					wantChanged(t, readFull(set, index, 0, id, p, 0), r, tt.atOpen)
 				})
 			})
 		}
@@ -148,7 +148,7 @@ func TestNoRegularFile(t *testing.T) {
 		})
 	}
 	within(t, func() {
-		_, err := Ref{Root: root, Rel: "fifo"}.ReadDir(false)
+		_, _, err := Ref{Root: root, Rel: "fifo"}.ReadDir(false)
 		if !errors.Is(err, unix.ENOTDIR) {
 			t.Errorf("ReadDir of a FIFO: got error %v, want %v", err, unix.ENOTDIR)
 		}

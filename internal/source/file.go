@@ -6,8 +6,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// File is an open source whose identity was that of the scan when it was
-// opened. Its methods may be called by several goroutines.
+// File is an open source. Its methods may be called by several goroutines.
 type File struct {
 	fd   int
 	size int64
@@ -16,54 +15,80 @@ type File struct {
 
 // Open opens the file that was scanned as id, or fails with a ChangedError.
 func Open(r Ref, id Identity) (*File, error) {
-	root, err := openRoot(r.Root)
+	f, is, err := OpenNow(r)
 	if err != nil {
-		return nil, r.gone(err)
-	}
-	defer unix.Close(root)
-	return open(root, r, id)
-}
-
-func open(rootfd int, r Ref, id Identity) (*File, error) {
-	fd, err := r.openFile(rootfd)
-	if err != nil {
-		return nil, r.gone(err)
-	}
-	f := &File{fd: fd, size: id.Size, ref: r}
-	if err := f.Check(id); err != nil {
-		f.Close()
 		return nil, err
+	}
+	if is != id {
+		f.Close()
+		return nil, &ChangedError{Path: r.Path(), What: id.Diff(is)}
 	}
 	return f, nil
 }
 
-// Size is the size of the file as it was scanned, in bytes.
+// OpenNow opens the regular file that is there now, and returns what it is. Where
+// there is none, that is a ChangedError.
+func OpenNow(r Ref) (*File, Identity, error) {
+	root, err := r.openRoot()
+	if err != nil {
+		return nil, Identity{}, r.gone(err)
+	}
+	defer unix.Close(root)
+	return open(root, r)
+}
+
+func open(rootfd int, r Ref) (*File, Identity, error) {
+	fd, err := r.openFile(rootfd)
+	if err != nil {
+		return nil, Identity{}, r.gone(err)
+	}
+	f := &File{fd: fd, ref: r}
+	id, err := f.Identity()
+	if err != nil {
+		f.Close()
+		return nil, Identity{}, err
+	}
+	f.size = id.Size
+	return f, id, nil
+}
+
+// Size is the size of the file when it was opened, in bytes.
 func (f *File) Size() int64 { return f.size }
 
 // Close closes the descriptor.
 func (f *File) Close() error { return unix.Close(f.fd) }
 
-// Check compares the open file with the scan's identity. Called after a read it
-// tells whether the bytes were still those: the kernel stamps a change before
-// it lets the new data be seen.
-func (f *File) Check(id Identity) error {
+// Identity returns what the open file is now. Called after a read it tells
+// whether the bytes were still those of a state seen before: the kernel stamps a
+// change before it lets the new data be seen.
+func (f *File) Identity() (Identity, error) {
+	f.ref.ask()
 	s, err := statAt(f.fd, "", unix.AT_EMPTY_PATH)
+	f.ref.answered()
 	if err != nil {
-		return fmt.Errorf("%s: statx: %w", f.ref.Path(), err)
-	}
-	if s.Identity != id {
-		return &ChangedError{Path: f.ref.Path(), What: id.Diff(s.Identity)}
+		return Identity{}, fmt.Errorf("%s: statx: %w", f.ref.Path(), err)
 	}
 	if !s.IsRegular() {
-		return &ChangedError{Path: f.ref.Path(), What: "it is no regular file any more"}
+		return Identity{}, &ChangedError{Path: f.ref.Path(), What: "it is no regular file any more"}
 	}
-	return nil
+	return s.Identity, nil
+}
+
+// Check compares the open file with an identity seen before.
+func (f *File) Check(id Identity) error {
+	is, err := f.Identity()
+	if err == nil && is != id {
+		err = &ChangedError{Path: f.ref.Path(), What: id.Diff(is)}
+	}
+	return err
 }
 
 // ReadFull fills p from offset off. A file that ends before is a ChangedError.
 func (f *File) ReadFull(p []byte, off int64) error {
 	for len(p) > 0 {
+		f.ref.ask()
 		n, err := unix.Pread(f.fd, p, off)
+		f.ref.answered()
 		switch {
 		case err == unix.EINTR:
 		case err != nil:
@@ -81,7 +106,9 @@ func (f *File) ReadFull(p []byte, off int64) error {
 func (f *File) CheckEnd() error {
 	var b [1]byte
 	for {
+		f.ref.ask()
 		n, err := unix.Pread(f.fd, b[:], f.size)
+		f.ref.answered()
 		switch {
 		case err == unix.EINTR:
 			continue
@@ -118,7 +145,9 @@ func (f *File) NextData(off int64) (start, end int64, err error) {
 
 func (f *File) seek(off int64, whence int) (int64, error) {
 	for {
+		f.ref.ask()
 		at, err := unix.Seek(f.fd, off, whence)
+		f.ref.answered()
 		if err != unix.EINTR {
 			return at, err
 		}

@@ -139,3 +139,20 @@ func runAgain(t *testing.T, attr *syscall.SysProcAttr) {
 		t.Errorf("%v\n%s", err, out)
 	}
 }
+
+// readFull reads from a set as a server does: the identity is checked after the
+// bytes were taken.
+func readFull(s *Set, x Index, key uint64, id Identity, p []byte, off int64) error {
+	e, err := s.Acquire(x, key)
+	if err != nil {
+		return err
+	}
+	defer s.Release(e)
+	err = e.ReadFull(p, off)
+	if err == nil || errors.As(err, new(*ChangedError)) {
+		if e := e.Check(id); e != nil {
+			err = e
+		}
+	}
+	return err
+}

@@ -3,6 +3,7 @@ package source
 import (
 	"errors"
 	"sync"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -13,131 +14,189 @@ type Set struct {
 	limit int
 
 	mu    sync.Mutex
-	files map[uint64]*entry
-	idle  entry // ring of entries nobody uses, the longest idle first
+	files map[place]*Opened
+	idle  Opened // ring of entries nobody uses, the longest idle first
 }
 
-// entry is a File in a Set; a root folder's has no File.
-type entry struct {
-	key        uint64
-	fd         int
-	file       *File
-	users      int
-	prev, next *entry // in the idle ring, or nil
-}
-
-// NewSet returns a set that keeps at most limit descriptors while it can.
-func NewSet(limit int) *Set {
-	s := &Set{limit: max(limit, 4), files: make(map[uint64]*entry)}
-	s.idle.prev, s.idle.next = &s.idle, &s.idle
-	return s
-}
-
-// Index tells a Set what stands behind a key. Keys below 1<<63 are files.
+// Index tells a Set what stands behind a key. Keys below 1<<63 are files. It must
+// be comparable: a Set parts the keys of one Index from those of another.
 type Index interface {
 	// Source returns the source of a key, the identity it had when scanned, and
 	// a number below 1<<63 for its root: equal roots have equal numbers.
 	Source(key uint64) (r Ref, id Identity, root uint64)
 }
 
-const rootKey = 1 << 63
-
-// ReadFull fills p from offset off of the source behind key, and checks before
-// and after that it is the one that was scanned.
-func (s *Set) ReadFull(x Index, key uint64, id Identity, p []byte, off int64) error {
-	e := s.get(key)
-	if e == nil {
-		var err error
-		if e, err = s.open(x, key); err != nil {
-			return err
-		}
-	}
-	err := e.file.ReadFull(p, off)
-	// A change found by its short read has a better word in its identity.
-	if err == nil || errors.As(err, new(*ChangedError)) {
-		if e := e.file.Check(id); e != nil {
-			err = e
-		}
-	}
-	s.put(e)
-	return err
+// place is a file, or with rootKey set a root folder, of an Index.
+type place struct {
+	index Index
+	key   uint64
 }
 
-func (s *Set) open(x Index, key uint64) (*entry, error) {
-	ref, id, root := x.Source(key)
+const rootKey = 1 << 63
+
+// Opened is an open source in a Set.
+type Opened struct {
+	*File // nil for a root folder
+	place
+	root       uint64
+	fd         int
+	users      int
+	dropped    bool
+	prev, next *Opened // in the idle ring, or nil
+}
+
+// NewSet returns a set that keeps at most limit descriptors while it can.
+func NewSet(limit int) *Set {
+	s := &Set{limit: max(limit, 4), files: make(map[place]*Opened)}
+	s.idle.prev, s.idle.next = &s.idle, &s.idle
+	return s
+}
+
+// Acquire opens the regular file that is now at the place of key, unless it is
+// open already. What it is now is for the caller to find out. Release gives it back.
+func (s *Set) Acquire(x Index, key uint64) (*Opened, error) {
+	if e := s.get(place{x, key}); e != nil {
+		return e, nil
+	}
+	ref, _, root := x.Source(key)
 	var f *File
 	err := s.retry(func() error {
-		re := s.get(rootKey | root)
+		at := place{x, rootKey | root}
+		re := s.get(at)
 		if re == nil {
-			fd, err := openRoot(ref.Root)
+			fd, err := ref.openRoot()
 			if err != nil {
 				return ref.gone(err)
 			}
-			re = s.add(&entry{key: rootKey | root, fd: fd})
+			re = s.add(&Opened{place: at, root: root, fd: fd})
 		}
-		defer s.put(re)
+		defer s.Release(re)
 		var err error
-		f, err = open(re.fd, ref, id)
+		f, _, err = open(re.fd, ref)
+		if err != nil {
+			s.Drop(re) // another folder may have taken its place
+		}
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	return s.add(&entry{key: key, fd: f.fd, file: f}), nil
+	return s.add(&Opened{File: f, place: place{x, key}, root: root, fd: f.fd}), nil
+}
+
+// Drop makes the set forget an open source and its root, so that the next
+// Acquire opens what is there then. Those who use it go on.
+func (s *Set) Drop(e *Opened) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.drop(e)
+	if root := s.files[place{e.index, rootKey | e.root}]; root != nil {
+		s.drop(root)
+	}
+}
+
+// DropKey is Drop for what is open behind a key, if anything is.
+func (s *Set) DropKey(x Index, key uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if e := s.files[place{x, key}]; e != nil {
+		s.drop(e)
+	}
+}
+
+func (s *Set) drop(e *Opened) {
+	if s.files[e.place] != e {
+		return
+	}
+	delete(s.files, e.place)
+	if e.users > 0 {
+		e.dropped = true
+		return
+	}
+	e.unlink()
+	unix.Close(e.fd)
+}
+
+// Forget closes what an Index has open. Those who use it go on.
+func (s *Set) Forget(x Index) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for at, e := range s.files {
+		if at.index == x {
+			s.drop(e)
+		}
+	}
 }
 
 // retry runs open again with every idle descriptor closed when there are none
-// left. Others may take what was closed, so it tries more than once.
+// left. Others may take what was closed, or hold all for a moment, so it tries
+// more than once.
 func (s *Set) retry(open func() error) error {
 	err := open()
-	for try := 0; try < 100 && (errors.Is(err, unix.EMFILE) || errors.Is(err, unix.ENFILE)); try++ {
+	for try := 0; try < 200 && (errors.Is(err, unix.EMFILE) || errors.Is(err, unix.ENFILE)); try++ {
 		s.mu.Lock()
 		s.evict(0)
 		s.mu.Unlock()
+		if try > 0 {
+			time.Sleep(time.Duration(min(try, 20)) * time.Millisecond)
+		}
 		err = open()
 	}
 	return err
 }
 
-// get returns the open entry of a key for use, or nil.
-func (s *Set) get(key uint64) *entry {
+// get returns what is open at a place for use, or nil.
+func (s *Set) get(at place) *Opened {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	e := s.files[key]
+	e := s.files[at]
 	if e != nil {
 		s.use(e)
 	}
 	return e
 }
 
-func (s *Set) use(e *entry) {
-	if e.users == 0 && e.next != nil {
-		e.prev.next, e.next.prev = e.next, e.prev
-		e.prev, e.next = nil, nil
+func (s *Set) use(e *Opened) {
+	if e.users == 0 {
+		e.unlink()
 	}
 	e.users++
 }
 
+// unlink takes e out of the idle ring.
+func (e *Opened) unlink() {
+	if e.next != nil {
+		e.prev.next, e.next.prev = e.next, e.prev
+		e.prev, e.next = nil, nil
+	}
+}
+
 // add puts a new entry into the set for use, or, where another goroutine was
 // quicker, closes it and returns that one's.
-func (s *Set) add(e *entry) *entry {
+func (s *Set) add(e *Opened) *Opened {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if have := s.files[e.key]; have != nil {
+	if have := s.files[e.place]; have != nil {
 		unix.Close(e.fd)
 		s.use(have)
 		return have
 	}
-	s.files[e.key] = e
+	s.files[e.place] = e
 	s.use(e)
 	s.evict(s.limit)
 	return e
 }
 
-func (s *Set) put(e *entry) {
+// Release ends a use that Acquire began.
+func (s *Set) Release(e *Opened) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if e.users--; e.users == 0 {
+	e.users--
+	switch {
+	case e.users > 0:
+	case e.dropped:
+		unix.Close(e.fd)
+	default:
 		last := s.idle.prev
 		e.prev, e.next = last, &s.idle
 		last.next, s.idle.prev = e, e
@@ -149,9 +208,8 @@ func (s *Set) put(e *entry) {
 func (s *Set) evict(limit int) {
 	for len(s.files) > limit && s.idle.next != &s.idle {
 		e := s.idle.next
-		e.prev.next, e.next.prev = e.next, e.prev
-		e.prev, e.next = nil, nil
-		delete(s.files, e.key)
+		e.unlink()
+		delete(s.files, e.place)
 		unix.Close(e.fd)
 	}
 }

@@ -1,0 +1,96 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+
+	"github.com/spf13/cobra"
+
+	"vzip/internal/control"
+	"vzip/vfs"
+)
+
+func (a *app) reloadCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "reload MOUNTPOINT",
+		Short: "Show the state that layout and sources have now",
+		Long: "reload makes the vzip that serves MOUNTPOINT read its layout and look at all\n" +
+			"sources again, read what changed, and show the new archives, all at once. Who has an\n" +
+			"archive open reads on in the old one. Where the new state can't be shown the old one\n" +
+			"stays, and reload says why.",
+		Args: exactArgs("MOUNTPOINT"),
+		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+			return nil, cobra.ShellCompDirectiveFilterDirs
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			ctx, stop := untilSignal()
+			defer stop()
+			dir, err := mountedPath(args[0])
+			if err != nil {
+				return err
+			}
+			if mounted, err := vfs.IsMounted(dir); err != nil {
+				return err
+			} else if !mounted {
+				return fmt.Errorf("%s: vzip has nothing mounted there", dir)
+			}
+			answer, err := control.Ask(ctx, dir, "reload")
+			if err != nil {
+				return err
+			}
+			if answer.ExitCode != exitOK {
+				return &exitError{answer.ExitCode, fmt.Errorf("%s", answer.Message)}
+			}
+			_, err = fmt.Fprintln(a.stdout, answer.Message)
+			return err
+		},
+	}
+}
+
+// answerControl lets "vzip reload" reach the server, until the returned function
+// is called.
+func (s *server) answerControl() (stop func()) {
+	major, minor := s.mounted.Device()
+	c, err := control.Serve(major, minor, map[string]func(context.Context) control.Answer{
+		"reload": func(ctx context.Context) control.Answer { return s.answer(s.reloadNow(ctx, "reload", slog.LevelInfo)) },
+	})
+	if err != nil {
+		s.log.Warn(fmt.Sprintf("vzip reload can't reach this mount: %v; use SIGHUP", err))
+		return func() {}
+	}
+	return func() { _ = c.Close() }
+}
+
+func (s *server) answer(message string, err error) control.Answer {
+	if err != nil {
+		return control.Answer{Message: err.Error(), ExitCode: exitCode(err)}
+	}
+	return control.Answer{Message: message}
+}
+
+// reloadNow reloads and tells the log how that ended: at level same if nothing
+// changed. Nothing that goes wrong ends the mount.
+func (s *server) reloadNow(ctx context.Context, why string, same slog.Level) (message string, err error) {
+	changed := false
+	defer func() {
+		if v := recover(); v != nil {
+			err = fmt.Errorf("a defect in vzip made it fail: %v", v)
+		}
+		if err != nil {
+			s.log.Error(fmt.Sprintf("%s failed, the old generation stays: %v", why, err))
+			s.status(fmt.Sprintf("%s failed, generation %d stays", why, s.number.Load()))
+			return
+		}
+		level := slog.LevelInfo
+		if !changed {
+			level = same
+		}
+		s.log.Log(ctx, level, why+": "+message)
+		s.status(message)
+	}()
+	s.notifyReloading()
+	defer s.notifyReady()
+	message, changed, err = s.reload(ctx)
+	return message, err
+}

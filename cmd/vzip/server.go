@@ -1,0 +1,209 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"vzip/internal/generation"
+	"vzip/internal/verified"
+	"vzip/layout"
+	"vzip/vfs"
+)
+
+// server shows a layout's archives at a mountpoint, one generation after the other.
+type server struct {
+	*app
+	file    string // the layout's, absolute
+	dir     string // the mountpoint
+	reader  *verified.Reader
+	mounted *vfs.Mounted
+	changed func()       // is told that a source has other bytes; may be nil
+	folder  func(string) // is told each source folder before it is listed; may be nil
+
+	reloading sync.Mutex
+	current   atomic.Pointer[generation.Generation]
+	number    atomic.Int64 // of the current generation
+}
+
+func (s *server) generation() *generation.Generation { return s.current.Load() }
+
+// close ends the use of the last generation.
+func (s *server) close() { s.generation().Close() }
+
+// serve builds a layout's first generation and mounts it at dir.
+func (a *app) serve(ctx context.Context, l *layout.Layout, dir string, o vfs.Options, f *readFlags) (*server, error) {
+	// A log whose reader is gone must not end the mount. (Ignored, the signal
+	// would be ignored by what exec runs, too.)
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
+	s := a.newServer(l, dir, f)
+	if err := s.start(ctx, l, o); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+func (a *app) newServer(l *layout.Layout, dir string, f *readFlags) *server {
+	s := &server{app: a, file: l.Path, dir: dir, reader: a.newReader(f)}
+	s.number.Store(1)
+	return s
+}
+
+func (s *server) start(ctx context.Context, l *layout.Layout, o vfs.Options) error {
+	g, err := s.next(ctx, l, true)
+	if err != nil {
+		return err
+	}
+	if o.Source == "" {
+		o.Source = l.Path
+	}
+	o.Warn = s.warn
+	o.Debug = func(text string) { s.log.Debug(text) }
+	s.mounted, err = vfs.Mount(s.dir, s.files(g, o.AllowOther), o)
+	if err != nil {
+		g.Close()
+		return mountError(err)
+	}
+	s.current.Store(g)
+	return nil
+}
+
+// next builds the generation after the current one.
+func (s *server) next(ctx context.Context, l *layout.Layout, progress bool) (*generation.Generation, error) {
+	g, err := s.build(ctx, l, building{reader: s.reader, before: s.generation(), report: s.report, folder: s.folder, progress: progress})
+	if err != nil {
+		return nil, err
+	}
+	if err := g.Date(s.generation()); err != nil {
+		g.Close()
+		return nil, err
+	}
+	return g, nil
+}
+
+// report tells of a source that can't be read.
+func (s *server) report(err error) {
+	s.log.Error(err.Error())
+	if s.changed != nil && errors.Is(err, syscall.ESTALE) {
+		s.changed()
+	}
+}
+
+// files are what the mount shows of a generation.
+func (s *server) files(g *generation.Generation, tell bool) []vfs.File {
+	files := make([]vfs.File, len(g.Archives))
+	for i, archive := range g.Archives {
+		access := archive.Access()
+		files[i] = vfs.File{
+			Path: archive.Name, Size: archive.Size(), ModTime: archive.Time, Inode: archive.Inode,
+			Mode: access.Mode, UID: uint32(os.Geteuid()), GID: uint32(os.Getegid()),
+			Content: content{archive},
+		}
+		if access.HasUID && os.Geteuid() == 0 {
+			files[i].UID = access.UID
+		}
+		if access.HasGID { // also where the daemon is not in that group, or has another one
+			files[i].GID = access.GID
+		}
+		if tell && archive.Exposed() {
+			s.log.Info(fmt.Sprintf("archive %s: expose: world lets every user read it, also those who may not read its sources", archive.Name))
+		}
+	}
+	return files
+}
+
+// content is an archive as the mount wants it.
+type content struct{ *generation.Archive }
+
+func (c content) Open() (vfs.Handle, error) {
+	if err := c.Archive.Open(); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+func (c content) Read(ctx context.Context, off int64, n int) (vfs.Data, error) {
+	d, err := c.Archive.Read(ctx, off, n)
+	if err != nil {
+		return nil, err // not a nil *Data
+	}
+	return d, nil
+}
+
+// reload shows the state that layout and sources have now, and says what changed,
+// if something did.
+func (s *server) reload(ctx context.Context) (message string, changed bool, err error) {
+	s.reloading.Lock()
+	defer s.reloading.Unlock()
+	begin := time.Now()
+	g, err := s.nextFromFile(ctx)
+	if err != nil {
+		return "", false, err
+	}
+	before := s.generation()
+	changes := changes(before, g)
+	if err := s.mounted.Publish(s.files(g, false)); err != nil {
+		g.Close()
+		return "", false, err
+	}
+	s.current.Store(g)
+	before.Close()
+	if len(changes) == 0 {
+		return fmt.Sprintf("generation %d: nothing changed", s.number.Load()), false, nil
+	}
+	return fmt.Sprintf("generation %d after %v: %s", s.number.Add(1), time.Since(begin).Round(time.Millisecond), strings.Join(changes, ", ")), true, nil
+}
+
+// nextFromFile reads the layout again and builds the next generation.
+func (s *server) nextFromFile(ctx context.Context) (*generation.Generation, error) {
+	l, err := s.load(s.file)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkOverlap(s.dir, l); err != nil {
+		return nil, err
+	}
+	return s.next(ctx, l, false)
+}
+
+// checkOverlap refuses a mountpoint in a source, or a source in a mountpoint.
+func checkOverlap(dir string, l *layout.Layout) error {
+	if s, overlaps := vfs.Overlap(dir, l.Sources()); overlaps {
+		return mountError(fmt.Errorf("the mountpoint %s and the source %s lie in each other: choose a mountpoint outside of all sources", dir, s))
+	}
+	return nil
+}
+
+// changes says how a generation's archives differ from those before.
+func changes(before, now *generation.Generation) (list []string) {
+	const most = 20
+	was := map[string]uint64{}
+	for _, a := range before.Archives {
+		was[a.Name] = a.Inode
+	}
+	for _, a := range now.Archives {
+		switch inode, ok := was[a.Name]; {
+		case !ok:
+			list = append(list, a.Name+" is new")
+		case inode != a.Inode:
+			list = append(list, a.Name+" changed")
+		}
+		delete(was, a.Name)
+	}
+	for _, a := range before.Archives {
+		if _, gone := was[a.Name]; gone {
+			list = append(list, a.Name+" is gone")
+		}
+	}
+	if n := len(list) - most; n > 0 {
+		list = append(list[:most], fmt.Sprintf("and %d more", n))
+	}
+	return list
+}

@@ -1,0 +1,169 @@
+package generation
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/bits"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"vzip/internal/verified"
+	"vzip/zipgen"
+)
+
+// Data is what a read gave. It belongs to the caller until Release.
+type Data struct {
+	call verified.Call
+	a    *Archive
+	off  int64
+	buf  []byte // of a size of its pool
+	n    int    // bytes wanted, then bytes had
+	err  error
+	done chan struct{} // has room for one
+	pool *sync.Pool
+}
+
+// Bytes are the bytes that were read.
+func (d *Data) Bytes() []byte { return d.buf[:d.n] }
+
+// Release gives the memory back. Bytes must not be used after it.
+func (d *Data) Release() { d.pool.Put(d) }
+
+// Buffers are pooled by size: powers of two from 4 KiB to 1 MiB, the largest read
+// that a mount asks for.
+const minBits, maxBits = 12, 20
+
+var pools [maxBits - minBits + 1]sync.Pool
+
+func newData(n int) *Data {
+	class := max(bits.Len(uint(max(n, 1)-1)), minBits)
+	if class > maxBits {
+		return &Data{buf: make([]byte, n), done: make(chan struct{}, 1), pool: new(sync.Pool)}
+	}
+	pool := &pools[class-minBits]
+	if d, ok := pool.Get().(*Data); ok {
+		return d
+	}
+	return &Data{buf: make([]byte, 1<<class), done: make(chan struct{}, 1), pool: pool}
+}
+
+// Read reads n bytes of the archive from offset off on, less only at its end. It
+// returns an error when ctx ends, or when a source does not answer in time: what
+// hangs then goes on alone.
+func (a *Archive) Read(ctx context.Context, off int64, n int) (*Data, error) {
+	d := newData(n)
+	d.a, d.off, d.n, d.err = a, off, n, nil
+	d.call.Begin(ctx, a.g.reader.Timeout)
+	a.g.users.Add(1)
+	go d.run()
+	if d.call.Wait(d.done) == nil {
+		if d.err != nil && d.err != io.EOF {
+			err := d.err
+			d.Release()
+			return nil, err
+		}
+		return d, nil
+	}
+	// d belongs to what hangs.
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	err := a.g.reader.Late(&d.call, a.g)
+	a.g.reportOnce(d.call.Key(), err)
+	return nil, &SourceError{err}
+}
+
+func (d *Data) run() {
+	defer func() { d.done <- struct{}{} }()
+	defer d.a.g.Close()
+	defer d.a.g.reader.Leave(&d.call)
+	defer func() {
+		if v := recover(); v != nil {
+			d.n, d.err = 0, fmt.Errorf("archive %s: a defect in vzip made a read fail: %v", d.a.Name, v)
+			if d.a.g.report != nil {
+				d.a.g.report(d.err)
+			}
+		}
+	}()
+	// Only who has a slot where the first data is takes memory.
+	if i, ok := d.a.firstFile(d.off, d.n); ok {
+		key := d.a.key(i)
+		if err := d.a.g.reader.Enter(&d.call, d.a.g, key); err != nil {
+			d.a.g.reportOnce(key, err)
+			d.n, d.err = 0, &SourceError{err}
+			return
+		}
+	}
+	d.n, d.err = d.a.Plan.ReadAt(d, d.buf[:d.n], d.off)
+}
+
+// firstFile returns the entry whose data the n bytes from off on start with,
+// after its header perhaps.
+func (a *Archive) firstFile(off int64, n int) (entry int, ok bool) {
+	if off < 0 || off >= a.Size() || n == 0 {
+		return 0, false
+	}
+	x := a.Extent(off)
+	data := x.Kind == zipgen.Data || x.Kind == zipgen.LocalHeader && off+int64(n) > x.Offset+x.Len && a.EntrySize(x.Entry) > 0
+	return x.Entry, data && a.IsFile(x.Entry)
+}
+
+// ReadAt reads the archive's bytes: all of p, or up to the end with io.EOF, or an
+// error. The error wraps ESTALE where a source is no longer what it was. Unlike
+// Read it may hang as long as a source does.
+func (a *Archive) ReadAt(p []byte, off int64) (int, error) {
+	d := &Data{a: a}
+	d.call.Begin(context.Background(), forever)
+	defer a.g.reader.Leave(&d.call)
+	return a.Plan.ReadAt(d, p, off)
+}
+
+const forever = 1 << 20 * time.Hour
+
+// CRC32 implements [zipgen.Content].
+func (d *Data) CRC32(i int) (uint32, error) {
+	if !d.a.known[i] {
+		return 0, errUnknownCRC
+	}
+	return d.a.crcs[i], nil
+}
+
+// ReadEntryAt implements [zipgen.Content].
+func (d *Data) ReadEntryAt(i int, p []byte, off int64) error {
+	a := d.a
+	if !a.IsFile(i) {
+		copy(p, a.Link(i)[off:])
+		return nil
+	}
+	key := a.key(i)
+	err := a.g.refuse(key)
+	if err == nil {
+		err = a.g.reader.ReadFull(&d.call, a.g, key, p, off)
+	}
+	if err == nil {
+		return nil
+	}
+	if errors.As(err, new(*verified.CorruptError)) {
+		a.g.drifts.distrust(key)
+	}
+	a.g.reportOnce(key, err)
+	return &SourceError{err}
+}
+
+// Open begins a use of the archive, unless a source is known to have other bytes
+// now: then the error wraps ESTALE. Close ends it.
+func (a *Archive) Open() error {
+	if a.stale.Load() > 0 {
+		a.g.lookAgain(a)
+		return fmt.Errorf("archive %s: %w", a.Name, unix.ESTALE)
+	}
+	a.g.users.Add(1)
+	return nil
+}
+
+// Close ends a use of the archive that Open began.
+func (a *Archive) Close() { a.g.Close() }

@@ -1,0 +1,103 @@
+package generation
+
+import (
+	"fmt"
+	"slices"
+
+	"vzip/internal/crccache"
+)
+
+// inherit takes over the sums of files that are what they were before.
+func (g *Generation) inherit(before *Generation) {
+	distrusted := before.distrusted()
+	at := 0
+	for group := range g.groups {
+		f := g.members(group)[0]
+		if a := g.Archives[f.archive]; a.known[f.entry] {
+			continue
+		}
+		for at < len(before.groups) && compare(before, before.members(at)[0], g, f) < 0 {
+			at++
+		}
+		for i := at; i < len(before.groups); i++ {
+			other := before.members(i)[0]
+			if compare(before, other, g, f) != 0 {
+				break
+			}
+			if sum, ok := before.sum(i); ok && !distrusted[before.ref(other).Path()] {
+				g.setSum(group, sum)
+				break
+			}
+		}
+	}
+}
+
+// distrusted returns the paths of files that had other bytes than were hashed
+// though nothing else about them changed.
+func (g *Generation) distrusted() map[string]bool {
+	paths := map[string]bool{}
+	d := &g.drifts
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for key, x := range d.by {
+		if x.state == distrust {
+			ref, _, _ := g.Source(key)
+			paths[ref.Path()] = true
+		}
+	}
+	return paths
+}
+
+// Recall fills in what the cache of o knows: CRCs, and what was published. It
+// warns where the cache is damaged.
+func (g *Generation) Recall(o Options) {
+	if o.Cache == nil {
+		return
+	}
+	distrusted := map[string]bool{}
+	if o.Before != nil {
+		distrusted = o.Before.distrusted()
+	}
+	damaged, err := g.recall(o.Cache, distrusted)
+	if err != nil {
+		o.Warn(fmt.Sprintf("remembered CRCs can't be read: %v; files are read again", err))
+	}
+	if damaged > 0 {
+		o.Warn(fmt.Sprintf("%d remembered CRCs are damaged and not used; their files are read again", damaged))
+	}
+}
+
+// recall takes CRCs from the cache for files that are what they were then. It
+// returns how many damaged records it passed over.
+func (g *Generation) recall(c *crccache.Cache, distrusted map[string]bool) (damaged int, err error) {
+	type wanted struct {
+		key   crccache.Key
+		group uint32 // from archiveGroup on: an archive
+	}
+	const archiveGroup = 1 << 31
+	want := make([]wanted, 0, len(g.files)+len(g.Archives))
+	for i := range g.groups {
+		for _, f := range g.members(i) {
+			if path := g.ref(f).Path(); !distrusted[path] {
+				want = append(want, wanted{crccache.KeyOf(path), uint32(i)})
+			}
+		}
+	}
+	for i, a := range g.Archives {
+		want = append(want, wanted{a.publishedKey(), archiveGroup + uint32(i)})
+	}
+	byKey := func(w wanted, k crccache.Key) int { return slices.Compare(w.key[:], k[:]) }
+	slices.SortFunc(want, func(a, b wanted) int { return byKey(a, b.key) })
+	return c.Scan(func(r crccache.Record) {
+		i, ok := slices.BinarySearchFunc(want, r.Key, byKey)
+		for ; ok && i < len(want) && want[i].key == r.Key; i++ {
+			if n := want[i].group; n >= archiveGroup {
+				g.Archives[n-archiveGroup].prior = publishedOf(r)
+			} else if group := int(n); g.identity(g.members(group)[0]) == r.Identity {
+				sum := r.Sum
+				sum.Blocks = slices.Clone(sum.Blocks)
+				g.setSum(group, sum)
+			}
+		}
+	})
+}

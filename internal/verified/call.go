@@ -1,0 +1,79 @@
+package verified
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Call is one request for bytes: who waits for it, until when, and where it is.
+// One goroutine uses it, another may ask it where it hangs.
+type Call struct {
+	ctx      context.Context
+	deadline time.Time
+
+	at  atomic.Pointer[device] // whose slot it holds
+	key atomic.Uint64          // of the source that it reads
+}
+
+var timers = sync.Pool{New: func() any { return time.NewTimer(time.Hour) }}
+
+// Begin starts the call anew. Nothing of the call before may still run.
+func (c *Call) Begin(ctx context.Context, timeout time.Duration) {
+	c.ctx, c.deadline = ctx, time.Now().Add(timeout)
+	c.key.Store(0)
+}
+
+// Key returns the source that the call has to do with at present.
+func (c *Call) Key() uint64 { return c.key.Load() }
+
+// Wait waits for done, but not longer than anybody waits for the call.
+func (c *Call) Wait(done <-chan struct{}) error {
+	timer := timers.Get().(*time.Timer)
+	timer.Reset(time.Until(c.deadline))
+	defer timers.Put(timer)
+	defer timer.Stop()
+	select {
+	case <-done:
+		return nil
+	case <-c.ctx.Done():
+		return c.ctx.Err()
+	case <-timer.C:
+		return errLate
+	}
+}
+
+// TimeoutError tells that a source did not answer in time.
+type TimeoutError struct {
+	Path  string
+	After time.Duration // 0: others did not get an answer before
+}
+
+func (e *TimeoutError) Error() string {
+	if e.After == 0 {
+		return fmt.Sprintf("%s: its device does not answer at present", e.Path)
+	}
+	return fmt.Sprintf("%s: no answer within %v", e.Path, e.After)
+}
+
+// Unwrap makes it the error that reaches the reader.
+func (e *TimeoutError) Unwrap() error { return unix.EIO }
+
+// CorruptError tells that a block's bytes are others than those that were hashed,
+// though nothing says that the file was changed.
+type CorruptError struct {
+	Path      string
+	Offset    int64 // of the block in the source
+	Want, Got uint32
+}
+
+func (e *CorruptError) Error() string {
+	return fmt.Sprintf("%s: the block at offset %d has CRC-32 %08x, it had %08x when it was hashed, and the file's times are the same: a damaged disk, or a program that writes through an old mapping", e.Path, e.Offset, e.Got, e.Want)
+}
+
+// Unwrap makes it the error that reaches the reader.
+func (e *CorruptError) Unwrap() error { return unix.EIO }
