@@ -4,11 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
-	"sync"
 	"testing"
 
 	"github.com/moby/sys/mountinfo"
@@ -54,26 +52,6 @@ func runTests(m *testing.M) (code int, err error) {
 	return code, err
 }
 
-// dependOnSources tells "go test" what the program under test is made of, so that it
-// does not take the result of another program for this one's.
-var dependOnSources = sync.OnceValue(func() error {
-	for _, name := range []string{"VZIP", "VZIP_TAGS", "VZIP_SEEDED_BUG", "VZIP_SCALE"} {
-		os.Getenv(name)
-	}
-	for _, dir := range []string{"cmd", "internal", "layout", "vfs", "zipgen"} {
-		err := filepath.WalkDir(filepath.Join("../..", dir), func(path string, d fs.DirEntry, err error) error {
-			if err == nil && filepath.Ext(path) == ".go" {
-				_, err = os.Stat(path)
-			}
-			return err
-		})
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-})
-
 // place makes a file system for a test.
 func place(t *testing.T, k Kind) *Place {
 	t.Helper()
@@ -107,7 +85,7 @@ const (
 // newSite makes a tree below base, or with "" in a folder of its own.
 func newSite(t *testing.T, base string, seed uint64, sizes []int64) *site {
 	t.Helper()
-	must(t, dependOnSources())
+	must(t, DependOnSources("../.."))
 	s := &site{t: t, dir: t.TempDir()}
 	if base == "" {
 		base = s.dir

@@ -21,6 +21,9 @@ func TestMain(m *testing.M) {
 // A soak of a few seconds finds nothing, and tells so.
 func TestSoak(t *testing.T) {
 	require.Needs(t, append(rig.Outside(), "fuse", "rsync")...)
+	if err := rig.DependOnSources("../.."); err != nil {
+		t.Fatal(err)
+	}
 	t.Setenv("TMPDIR", t.TempDir())
 	var text strings.Builder
 	o := options{
