@@ -3,6 +3,7 @@ package vfs
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -112,7 +113,7 @@ func TestVFSPublishUntold(t *testing.T) {
 		if st := stat(t, dir+"/f"); st.Mtim.Sec != int64(number-1) {
 			t.Errorf("got time %d, want %d", st.Mtim.Sec, number-1)
 		}
-		m.tree.show(m.tree.build([]File{of("f", number)}))
+		m.tree.retire(m.tree.show(m.tree.build([]File{of("f", number)})))
 		if st := stat(t, dir+"/f"); st.Mtim.Sec != int64(number-1) {
 			t.Errorf("the kernel has cached nothing: got time %d", st.Mtim.Sec)
 		}
@@ -403,6 +404,34 @@ func TestVFSPublishLeaks(t *testing.T) {
 	}
 	if n := m.OpenHandles(); n != 0 {
 		t.Errorf("got %d open handles", n)
+	}
+}
+
+// Contents that were replaced are let go of, though somebody has the file open.
+func TestVFSPublishLetsGo(t *testing.T) {
+	dir := mountDir(t)
+	m := serve(t, dir, []File{of("f", 1)}, Options{})
+	old := hold(t, dir+"/f")
+	n := m.tree.current.Load().dirs["."].entries["f"].node.(*file)
+	must(t, m.Publish([]File{of("f", 2)}))
+	eventually(t, "the content to be let go of", func() bool { return n.state.Load().Content == Content(stale{}) })
+	// Who has it open can't open it once more.
+	reopen := fmt.Sprintf("/proc/%d/fd", old.cmd.Process.Pid)
+	fds, err := os.ReadDir(reopen)
+	must(t, err)
+	for _, fd := range fds {
+		if target, _ := os.Readlink(reopen + "/" + fd.Name()); strings.HasPrefix(target, dir) {
+			if _, err := os.ReadFile(reopen + "/" + fd.Name()); !errors.Is(err, unix.ESTALE) {
+				t.Errorf("opening %s again: got error %v, want %v", target, err, unix.ESTALE)
+			}
+		}
+	}
+	if got := old.next(t); got != 1 {
+		t.Errorf("got generation %d, want 1", got)
+	}
+	old.close(t)
+	if got := cat(t, dir+"/f"); got != 2 {
+		t.Errorf("got generation %d, want 2", got)
 	}
 }
 

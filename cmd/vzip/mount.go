@@ -113,7 +113,8 @@ func (a *app) mount(file, dir string, f *mountFlags, o vfs.Options) error {
 		return interrupted(err)
 	}
 	defer s.close()
-	a.log.Info(fmt.Sprintf("%d archives at %s", len(s.generation().Archives), dir))
+	visible := fmt.Sprintf("%d archives at %s", len(s.generation().Archives), dir)
+	a.log.Info(visible)
 
 	signals := make(chan os.Signal, 2)
 	notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGQUIT)
@@ -130,6 +131,7 @@ func (a *app) mount(file, dir string, f *mountFlags, o vfs.Options) error {
 		}
 	}
 	a.notifyReady()
+	a.status(visible)
 	defer s.watchdog()()
 	if !early && !s.untilUnmounted(w, gone, signals, hangups) {
 		return nil
@@ -160,7 +162,7 @@ func (s *server) untilUnmounted(w *watcher, gone <-chan struct{}, signals, hangu
 			if terminal && !hasTerminal() {
 				return true // what SIGHUP says where somebody closes a window
 			}
-			go func() { _, _ = s.reloadNow(ctx, "reload") }() // tells the log
+			go func() { _, _ = s.reloadNow(ctx, "reload", slog.LevelInfo) }() // tells the log
 		}
 	}
 }

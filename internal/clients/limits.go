@@ -13,6 +13,8 @@ type limit struct {
 var limits = []limit{
 	{"cat to a pipe", "stale.*|EIO|bit-rot|crash|cut off", silent, "a shell's exit code of a pipe is that of its last program", "`set -o pipefail`"},
 	{"curl -T -.*", "stale|EIO|bit-rot|crash|cut off", silent, "takes a read error of its standard input for the end of the file", "`curl --fail -T FILE`"},
+	{"aws s3 cp", "reload", silent, "opens the file again, by its name, for each part of 8 MiB: those behind the reload are the next generation's", "`aws s3 cp - URL <FILE`, `vzip exec`, or no reload (nor `--watch`) meanwhile"},
+	{"aws s3 cp", "drain", refused, "opens the file again, by its name, for each part of 8 MiB, and the name is gone", "`aws s3 cp - URL <FILE`"},
 }
 
 // knownLimit returns what explains a verdict, nil if nothing does.
