@@ -135,7 +135,7 @@ func (w *walker) addWay() {
 // addLink adds the folders on the way to what the link at rel leads to. Where they
 // can't be told nobody may read the archive.
 func (w *walker) addLink(rel string) {
-	ref := source.Ref{Root: w.m.ref.Root}
+	ref := source.Ref{Root: w.m.ref.Root, Pulse: w.m.ref.Pulse}
 	stat := func(rel string) (s source.Stat, ok bool) {
 		ref.Rel = rel
 		s, err := ref.Lstat()

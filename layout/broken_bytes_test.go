@@ -82,12 +82,12 @@ func TestBrokenFile(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	tree(t, dir, "folder/", "loop -> loop")
-	must(t, os.WriteFile(filepath.Join(dir, "large"), make([]byte, 16<<20+1), 0o644))
+	must(t, os.WriteFile(filepath.Join(dir, "large"), make([]byte, 4<<20+1), 0o644))
 	for _, tt := range []struct{ name, want string }{
 		{"nothing", "nothing: the layout file can't be read: no such file or directory: check the path and its permissions"},
 		{"folder", "folder: the layout file can't be read: is a directory: check the path and its permissions"},
 		{"loop", "loop: the layout file can't be read: too many levels of symbolic links: check the path and its permissions"},
-		{"large", "large: the layout file has more than 16 MiB: split it"},
+		{"large", "large: the layout file has more than 4 MiB: split it"},
 	} {
 		if got, sourcesOnly := attempt(t, filepath.Join(dir, tt.name), env()); got != tt.want || sourcesOnly {
 			t.Errorf("got %q (sources alone: %v), want %q", got, sourcesOnly, tt.want)

@@ -8,7 +8,6 @@ package layout
 import (
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path"
 	"path/filepath"
@@ -27,6 +26,8 @@ type Layout struct {
 	File     string // as given by the user, for messages
 	Path     string // the same, absolute
 	Archives []Archive
+	// Pulse counts what is asked about the sources, here and by who reads them.
+	Pulse source.Pulse
 
 	roots []string // folders that sources are below, each once
 }
@@ -199,27 +200,13 @@ func (p *Problems) orNil() error {
 	return p
 }
 
-// maxFileLen is the largest layout file that is read, in bytes.
-const maxFileLen = 16 << 20
-
 // Load reads a layout file and looks at its source folders, not into them. env
 // looks a variable up, as os.LookupEnv does. A *Problems error has all that is
 // wrong.
 func Load(file string, env func(string) (string, bool)) (*Layout, error) {
-	problem := func(format string, args ...any) error {
-		return &Problems{File: file, List: []Problem{{What: fmt.Sprintf(format, args...)}}}
-	}
-	f, err := os.Open(file)
+	text, err := readFile(file)
 	if err != nil {
-		return nil, problem("the layout file can't be read: %v: check the path and its permissions", cause(err))
-	}
-	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, maxFileLen+1))
-	if err != nil {
-		return nil, problem("the layout file can't be read: %v: check the path and its permissions", cause(err))
-	}
-	if len(text) > maxFileLen {
-		return nil, problem("the layout file has more than %d MiB: split it", maxFileLen>>20)
+		return nil, &Problems{File: file, List: []Problem{{What: err.Error()}}}
 	}
 	abs, err := filepath.Abs(file)
 	if err != nil {
@@ -262,7 +249,7 @@ func (l *Layout) findSources(problems *Problems) {
 			if err == nil {
 				real, err = filepath.EvalSymlinks(m.Source)
 			}
-			ref := source.Ref{Root: real, Rel: ".", Follow: l.Archives[a].Symlinks == SymlinksFollow}
+			ref := source.Ref{Root: real, Rel: ".", Follow: l.Archives[a].Symlinks == SymlinksFollow, Pulse: &l.Pulse}
 			if err == nil && !fi.IsDir() {
 				ref.Root, ref.Rel = filepath.Dir(real), filepath.Base(real)
 			}

@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"runtime/debug"
+	"sync"
 	"sync/atomic"
 	"syscall"
 
@@ -40,13 +40,6 @@ func (n *file) is(f *File) bool {
 type stale struct{}
 
 func (stale) Open() (Handle, error) { return nil, syscall.ESTALE }
-
-// retire makes the next open(2) of the node fail, and lets go of its content.
-func (n *file) retire() {
-	last := *n.state.Load()
-	last.Content = stale{}
-	n.state.Store(&last)
-}
 
 // Open lets the kernel keep what it has cached of the file: a node's content
 // never changes, another content has another node.
@@ -96,24 +89,45 @@ var (
 	_ fs.FileReleaser = (*handle)(nil)
 )
 
-// Read fills dest or fails: a short reply in the middle of a file would be taken
-// for its end.
+// Read gives as many bytes as dest has room for, or fails: a short reply in the
+// middle of a file would be taken for its end.
 func (h *handle) Read(ctx context.Context, dest []byte, off int64) (_ fuse.ReadResult, errno syscall.Errno) {
 	defer h.file.tree.recover("reading", h.file.path, &errno)
-	dest = dest[:max(0, min(int64(len(dest)), h.file.size-off))]
-	if len(dest) == 0 {
+	n := int(max(0, min(int64(len(dest)), h.file.size-off)))
+	if n == 0 {
 		return fuse.ReadResultData(nil), 0
 	}
-	n, err := h.ReadAt(ctx, dest, off)
+	r := newRequest(ctx)
+	defer r.finish()
+	data, err := h.Handle.Read(r, off, n)
 	switch {
-	case n == len(dest) && (err == nil || err == io.EOF):
-		return fuse.ReadResultData(dest), 0
+	case err == nil && len(data.Bytes()) == n:
+		x := replies.Get().(*reply)
+		x.Data = data
+		return x, 0
+	case err == nil:
+		data.Release()
 	case errors.Is(err, syscall.ESTALE):
 		return nil, syscall.ESTALE
-	case errors.Is(err, context.Canceled) && ctx.Err() != nil:
+	case errors.Is(err, context.Canceled) && r.Err() != nil:
 		return nil, syscall.EINTR
 	}
 	return nil, syscall.EIO
+}
+
+// reply is Data on its way to the kernel.
+type reply struct{ Data }
+
+var replies = sync.Pool{New: func() any { return new(reply) }}
+
+func (r *reply) Bytes([]byte) ([]byte, fuse.Status) { return r.Data.Bytes(), fuse.OK }
+func (r *reply) Size() int                          { return len(r.Data.Bytes()) }
+
+// Done is called when the kernel has the bytes.
+func (r *reply) Done() {
+	r.Release()
+	r.Data = nil
+	replies.Put(r)
 }
 
 func (h *handle) Release(context.Context) syscall.Errno {

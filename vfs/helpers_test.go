@@ -1,7 +1,6 @@
 package vfs
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -24,11 +23,13 @@ import (
 // patience is how long a test waits for what should happen at once.
 const patience = 20 * time.Second
 
-// TestMain is the reader of mounted files as well: a process that serves a mount
-// and reads it too may wait for itself.
 func TestMain(m *testing.M) {
-	if len(os.Args) > 2 && os.Args[1] == "pread" {
-		os.Exit(preadMain(os.Args[2], os.Args[3:]))
+	if len(os.Args) > 2 && children[os.Args[1]] != nil {
+		if err := children[os.Args[1]](os.Args[2:]); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
 	}
 	code := m.Run()
 	for _, dir := range mountsBelow(os.TempDir()) {
@@ -52,36 +53,16 @@ type result struct {
 	errno unix.Errno
 }
 
-// preadMain does a pread(2) for each part, written as OFFSET:LENGTH, and writes
-// the error number, the number of bytes and the bytes to standard output.
-func preadMain(path string, parts []string) int {
-	fd, err := unix.Open(path, unix.O_RDONLY, 0)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	out := bufio.NewWriter(os.Stdout)
-	for _, arg := range parts {
-		var p part
-		if _, err := fmt.Sscanf(arg, "%d:%d", &p.off, &p.n); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			return 1
-		}
-		data := make([]byte, p.n)
-		n, err := unix.Pread(fd, data, p.off)
-		errno, _ := err.(unix.Errno)
-		fmt.Fprintf(out, "%d %d\n%s", errno, max(n, 0), data[:max(n, 0)])
-	}
-	if err := out.Flush(); err != nil {
-		return 1
-	}
-	return 0
+// pread does a pread(2) for each part in another process.
+func pread(t *testing.T, path string, parts ...part) []result {
+	t.Helper()
+	return read(t, "pread", path, parts...)
 }
 
-// pread does a pread(2) for each part in another process.
-func pread(t *testing.T, path string, parts ...part) (results []result) {
+// read reads each part in another process, in one of the ways of readMain.
+func read(t *testing.T, way, path string, parts ...part) (results []result) {
 	t.Helper()
-	args := []string{"pread", path}
+	args := []string{"read", way, path}
 	for _, p := range parts {
 		args = append(args, fmt.Sprintf("%d:%d", p.off, p.n))
 	}
@@ -197,15 +178,35 @@ func unmountIdle(dir string) error {
 	}
 }
 
+// waitGone waits until a mount that is unmounted has ended. A mount namespace that
+// somebody else made meanwhile has a copy of it, for as long as that lives.
 func waitGone(t *testing.T, m *Mounted) {
 	t.Helper()
-	gone := make(chan struct{})
-	go func() { m.Wait(); close(gone) }()
-	select {
-	case <-gone:
-	case <-time.After(patience):
-		t.Fatal("the mount does not end")
+	for end := time.Now().Add(patience); ; {
+		select {
+		case <-m.gone:
+			return
+		case <-time.After(time.Second):
+		}
+		if copied(m.Dir) {
+			must(t, m.Abort())
+		} else if time.Now().After(end) {
+			t.Fatal("the mount does not end")
+		}
 	}
+}
+
+// copied tells whether a process of another mount namespace sees a mount that this
+// one doesn't.
+func copied(dir string) bool {
+	tables, _ := filepath.Glob("/proc/[0-9]*/mountinfo")
+	for _, table := range tables {
+		text, err := os.ReadFile(table)
+		if err == nil && strings.Contains(string(text), " "+dir+" ") {
+			return true
+		}
+	}
+	return false
 }
 
 func eventually(t *testing.T, what string, done func() bool) {
@@ -282,8 +283,26 @@ type static struct{ io.ReaderAt }
 
 func (c static) Open() (Handle, error) { return c, nil }
 
-func (c static) ReadAt(_ context.Context, p []byte, off int64) (int, error) {
-	return c.ReaderAt.ReadAt(p, off)
+func (c static) Read(_ context.Context, off int64, n int) (Data, error) {
+	return buffer(n, func(p []byte) (int, error) {
+		return c.ReaderAt.ReadAt(p, off)
+	})
 }
 
 func (c static) Close() {}
+
+// inMemory are bytes that need no release.
+type inMemory []byte
+
+func (d inMemory) Bytes() []byte { return d }
+func (d inMemory) Release()      {}
+
+// buffer makes a Handle's answer of what an io.ReaderAt gives.
+func buffer(n int, read func(p []byte) (int, error)) (Data, error) {
+	p := make([]byte, n)
+	n, err := read(p)
+	if err != nil && err != io.EOF {
+		return nil, err
+	}
+	return inMemory(p[:max(n, 0)]), nil
+}

@@ -18,6 +18,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 	"golang.org/x/sys/unix"
 
+	"vzip/internal/faultfs"
 	"vzip/internal/require"
 	"vzip/vfs"
 )
@@ -38,6 +39,8 @@ var scriptCommands = map[string]func(ts *testscript.TestScript, neg bool, args [
 	"pid":      scriptPid,
 	"signal":   scriptSignal,
 	"ended":    scriptEnded,
+	"faulty":   scriptFaulty,
+	"fault":    scriptFault,
 }
 
 // usage fails a script whose command has too few or too many arguments.
@@ -244,4 +247,42 @@ func scriptSignal(ts *testscript.TestScript, neg bool, args []string) {
 func scriptEnded(ts *testscript.TestScript, neg bool, args []string) {
 	usage(ts, neg, args, 1, 1, "ended COMMAND")
 	wait(ts, args[0]+" to end", func() bool { return len(running(ts, args[0])) == 0 })
+}
+
+// faulty DIR MNT makes MNT, and shows DIR there through a file system that can have
+// faults, until the script ends.
+func scriptFaulty(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, neg, args, 2, 2, "faulty DIR MNT")
+	mnt := ts.MkAbs(args[1])
+	ts.Check(os.MkdirAll(mnt, 0o755))
+	self, err := os.Executable()
+	ts.Check(err)
+	m, err := faultfs.Start([]string{self}, ts.MkAbs(args[0]), mnt, 0)
+	ts.Check(err)
+	ts.Setenv(faultVariable(mnt), m.Socket)
+	t := ts.Value(theTest).(testing.TB)
+	ts.Defer(func() {
+		if err := m.Close(); err != nil && !t.Failed() {
+			t.Error(err)
+		}
+	})
+}
+
+// faultVariable names the environment variable with the socket of a faulty mount.
+func faultVariable(mnt string) string { return "FAULTY_" + filepath.Base(mnt) }
+
+// fault MNT hang|deaf|none makes reads of files hang, until they are interrupted,
+// or even then, or ends that.
+func scriptFault(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, neg, args, 2, 2, "fault MNT hang|deaf|none")
+	c := faultfs.Client{Socket: ts.Getenv(faultVariable(args[0]))}
+	switch args[1] {
+	case "hang", "deaf":
+		_, err := c.Add(faultfs.Rule{Ops: []faultfs.Op{faultfs.Read}, Hang: true, Deaf: args[1] == "deaf"})
+		ts.Check(err)
+	case "none":
+		ts.Check(c.Clear())
+	default:
+		ts.Fatalf("fault %q is not known", args[1])
+	}
 }

@@ -46,7 +46,7 @@ func (a *app) drain(m *vfs.Mounted, gone <-chan struct{}, again <-chan os.Signal
 		}
 		if detached {
 			switch n := m.OpenHandles(); {
-			case n > 0 && !told:
+			case n > 0 && !told && grace > 0:
 				told = true
 				a.log.Info(fmt.Sprintf("%s is out of sight; waiting up to %v for %d open files; a second signal ends it now", m.Dir, grace, n))
 				fallthrough

@@ -9,7 +9,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/coreos/go-systemd/v22/daemon"
+	sd "github.com/coreos/go-systemd/v22/daemon"
 	"github.com/spf13/cobra"
 
 	"vzip/vfs"
@@ -113,7 +113,8 @@ func (a *app) mount(file, dir string, f *mountFlags, o vfs.Options) error {
 		return interrupted(err)
 	}
 	defer s.close()
-	a.log.Info(fmt.Sprintf("%d archives at %s", len(s.generation().Archives), dir))
+	visible := fmt.Sprintf("%d archives at %s", len(s.generation().Archives), dir)
+	a.log.Info(visible)
 
 	signals := make(chan os.Signal, 2)
 	notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGQUIT)
@@ -130,11 +131,12 @@ func (a *app) mount(file, dir string, f *mountFlags, o vfs.Options) error {
 		}
 	}
 	a.notifyReady()
+	a.status(visible)
 	defer s.watchdog()()
 	if !early && !s.untilUnmounted(w, gone, signals, hangups) {
 		return nil
 	}
-	a.notifyService(daemon.SdNotifyStopping)
+	a.notifyService(sd.SdNotifyStopping)
 	if !a.drain(s.mounted, gone, signals, f.drain) {
 		return &exitError{code: exitFailure} // its readers got errors
 	}
@@ -160,7 +162,7 @@ func (s *server) untilUnmounted(w *watcher, gone <-chan struct{}, signals, hangu
 			if terminal && !hasTerminal() {
 				return true // what SIGHUP says where somebody closes a window
 			}
-			go func() { _, _ = s.reloadNow(ctx, "reload") }() // tells the log
+			go func() { _, _ = s.reloadNow(ctx, "reload", slog.LevelInfo) }() // tells the log
 		}
 	}
 }

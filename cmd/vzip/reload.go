@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"log/slog"
 
 	"github.com/spf13/cobra"
 
@@ -52,7 +53,7 @@ func (a *app) reloadCommand() *cobra.Command {
 func (s *server) answerControl() (stop func()) {
 	major, minor := s.mounted.Device()
 	c, err := control.Serve(major, minor, map[string]func(context.Context) control.Answer{
-		"reload": func(ctx context.Context) control.Answer { return s.answer(s.reloadNow(ctx, "reload")) },
+		"reload": func(ctx context.Context) control.Answer { return s.answer(s.reloadNow(ctx, "reload", slog.LevelInfo)) },
 	})
 	if err != nil {
 		s.log.Warn(fmt.Sprintf("vzip reload can't reach this mount: %v; use SIGHUP", err))
@@ -68,22 +69,28 @@ func (s *server) answer(message string, err error) control.Answer {
 	return control.Answer{Message: message}
 }
 
-// reloadNow reloads and tells the log how that ended. Nothing that goes wrong ends
-// the mount.
-func (s *server) reloadNow(ctx context.Context, why string) (message string, err error) {
+// reloadNow reloads and tells the log how that ended: at level same if nothing
+// changed. Nothing that goes wrong ends the mount.
+func (s *server) reloadNow(ctx context.Context, why string, same slog.Level) (message string, err error) {
+	changed := false
 	defer func() {
 		if v := recover(); v != nil {
 			err = fmt.Errorf("a defect in vzip made it fail: %v", v)
 		}
 		if err != nil {
 			s.log.Error(fmt.Sprintf("%s failed, the old generation stays: %v", why, err))
-			s.status(fmt.Sprintf("%s failed, generation %d stays", why, s.number))
+			s.status(fmt.Sprintf("%s failed, generation %d stays", why, s.number.Load()))
 			return
 		}
-		s.log.Info(why + ": " + message)
+		level := slog.LevelInfo
+		if !changed {
+			level = same
+		}
+		s.log.Log(ctx, level, why+": "+message)
 		s.status(message)
 	}()
 	s.notifyReloading()
 	defer s.notifyReady()
-	return s.reload(ctx)
+	message, changed, err = s.reload(ctx)
+	return message, err
 }

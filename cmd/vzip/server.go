@@ -30,7 +30,7 @@ type server struct {
 
 	reloading sync.Mutex
 	current   atomic.Pointer[generation.Generation]
-	number    int // of the current generation
+	number    atomic.Int64 // of the current generation
 }
 
 func (s *server) generation() *generation.Generation { return s.current.Load() }
@@ -51,7 +51,9 @@ func (a *app) serve(ctx context.Context, l *layout.Layout, dir string, o vfs.Opt
 }
 
 func (a *app) newServer(l *layout.Layout, dir string, f *readFlags) *server {
-	return &server{app: a, file: l.Path, dir: dir, reader: a.newReader(f), number: 1}
+	s := &server{app: a, file: l.Path, dir: dir, reader: a.newReader(f)}
+	s.number.Store(1)
+	return s
 }
 
 func (s *server) start(ctx context.Context, l *layout.Layout, o vfs.Options) error {
@@ -107,7 +109,7 @@ func (s *server) files(g *generation.Generation, tell bool) []vfs.File {
 		if access.HasUID && os.Geteuid() == 0 {
 			files[i].UID = access.UID
 		}
-		if access.HasGID && os.Geteuid() == 0 {
+		if access.HasGID { // also where the daemon is not in that group, or has another one
 			files[i].GID = access.GID
 		}
 		if tell && archive.Exposed() {
@@ -127,39 +129,36 @@ func (c content) Open() (vfs.Handle, error) {
 	return c, nil
 }
 
-// ReadAt copies what the archive read, which may go on reading when nobody waits
-// for it any more.
-func (c content) ReadAt(ctx context.Context, p []byte, off int64) (int, error) {
-	d, err := c.Archive.Read(ctx, off, len(p))
+func (c content) Read(ctx context.Context, off int64, n int) (vfs.Data, error) {
+	d, err := c.Archive.Read(ctx, off, n)
 	if err != nil {
-		return 0, err
+		return nil, err // not a nil *Data
 	}
-	defer d.Release()
-	return copy(p, d.Bytes()), nil
+	return d, nil
 }
 
-// reload shows the state that layout and sources have now, and says what changed.
-func (s *server) reload(ctx context.Context) (string, error) {
+// reload shows the state that layout and sources have now, and says what changed,
+// if something did.
+func (s *server) reload(ctx context.Context) (message string, changed bool, err error) {
 	s.reloading.Lock()
 	defer s.reloading.Unlock()
 	begin := time.Now()
 	g, err := s.nextFromFile(ctx)
 	if err != nil {
-		return "", err
+		return "", false, err
 	}
 	before := s.generation()
 	changes := changes(before, g)
 	if err := s.mounted.Publish(s.files(g, false)); err != nil {
 		g.Close()
-		return "", err
+		return "", false, err
 	}
 	s.current.Store(g)
 	before.Close()
 	if len(changes) == 0 {
-		return fmt.Sprintf("generation %d: nothing changed", s.number), nil
+		return fmt.Sprintf("generation %d: nothing changed", s.number.Load()), false, nil
 	}
-	s.number++
-	return fmt.Sprintf("generation %d after %v: %s", s.number, time.Since(begin).Round(time.Millisecond), strings.Join(changes, ", ")), nil
+	return fmt.Sprintf("generation %d after %v: %s", s.number.Add(1), time.Since(begin).Round(time.Millisecond), strings.Join(changes, ", ")), true, nil
 }
 
 // nextFromFile reads the layout again and builds the next generation.

@@ -5,26 +5,26 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/coreos/go-systemd/v22/daemon"
+	sd "github.com/coreos/go-systemd/v22/daemon"
 	"golang.org/x/sys/unix"
 )
 
 // notifyService tells the service manager (sd_notify(3)) something, where there is
 // one that listens.
 func (a *app) notifyService(state string) {
-	if _, err := daemon.SdNotify(false, state); err != nil {
+	if _, err := sd.SdNotify(false, state); err != nil {
 		a.log.Debug("telling the service manager: " + err.Error())
 	}
 }
 
 func (a *app) status(text string) { a.notifyService("STATUS=" + text) }
 
-func (a *app) notifyReady() { a.notifyService(daemon.SdNotifyReady) }
+func (a *app) notifyReady() { a.notifyService(sd.SdNotifyReady) }
 
 func (a *app) notifyReloading() {
 	var t unix.Timespec
 	_ = unix.ClockGettime(unix.CLOCK_MONOTONIC, &t)
-	a.notifyService(fmt.Sprintf("%s\nMONOTONIC_USEC=%d", daemon.SdNotifyReloading, t.Nano()/1000))
+	a.notifyService(fmt.Sprintf("%s\nMONOTONIC_USEC=%d", sd.SdNotifyReloading, t.Nano()/1000))
 }
 
 // whileStarting keeps the service manager from giving up on a start that takes
@@ -51,7 +51,7 @@ func (a *app) whileStarting() (stop func()) {
 // be read, until the returned function is called. Where it isn't asked for it does
 // nothing.
 func (s *server) watchdog() (stop func()) {
-	interval, err := daemon.SdWatchdogEnabled(false)
+	interval, err := sd.SdWatchdogEnabled(false)
 	if err != nil || interval == 0 {
 		return func() {}
 	}
@@ -61,7 +61,7 @@ func (s *server) watchdog() (stop func()) {
 		defer tick.Stop()
 		for {
 			if err := s.probe(ctx, interval/4); err == nil {
-				s.notifyService(daemon.SdNotifyWatchdog)
+				s.notifyService(sd.SdNotifyWatchdog)
 			} else {
 				s.log.Error(fmt.Sprintf("the service manager is not told that all is well: %v", err))
 			}

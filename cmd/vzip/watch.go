@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"path/filepath"
 	"sync"
 	"time"
@@ -135,7 +136,7 @@ func (w *watcher) reloadWatched(ctx context.Context, why string) {
 		w.watched[folder] = false
 	}
 	w.mu.Unlock()
-	if _, err := w.reloadNow(ctx, why); err != nil || w.fs == nil {
+	if _, err := w.reloadNow(ctx, why, slog.LevelDebug); err != nil || w.fs == nil {
 		return // what is watched may still be needed
 	}
 	w.mu.Lock()

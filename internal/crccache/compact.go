@@ -63,8 +63,8 @@ func findNewest(f *os.File) ([]place, error) {
 
 // copyRecords writes a cache file of size bytes with records of another.
 func copyRecords(to io.Writer, from io.ReaderAt, size int64, records []place) error {
-	in := bufio.NewReaderSize(io.NewSectionReader(from, 0, 1<<62), 1<<20)
-	out := bufio.NewWriterSize(to, 1<<20)
+	in := bufio.NewReaderSize(io.NewSectionReader(from, 0, 1<<62), bufferLen)
+	out := bufio.NewWriterSize(to, bufferLen)
 	out.Write(appendHeader(nil, size)) // a bufio.Writer keeps its error for Flush
 	var slot [slotLen]byte
 	at := uint32(0)

@@ -48,7 +48,7 @@ func killed(t *testing.T, dir string, n int) (halves, wrong int) {
 	for round := 0; len(flushed) < n && !t.Failed(); round++ {
 		var wg sync.WaitGroup
 		for i := range min(2, n-len(flushed)) {
-			w := 2*round + i
+			w := 101 + 2*round + i
 			cmd := child(t, dir, fmt.Sprint(w))
 			out, err := cmd.StdoutPipe()
 			must(t, err)

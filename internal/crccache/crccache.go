@@ -48,6 +48,7 @@ import (
 	"path/filepath"
 	"sync"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -62,6 +63,8 @@ const (
 	lockName = "lock"
 	// batch is how many slots Add collects before it writes them.
 	batch = 1024
+	// bufferLen is the size of reads and writes in bytes.
+	bufferLen = 64 << 10
 	// compactMin is the size in bytes under which a cache is never compacted.
 	compactMin = 16 << 20
 )
@@ -105,10 +108,13 @@ func Open(dir string) (*Cache, error) {
 }
 
 func (c *Cache) makeFolder() error {
-	if err := os.MkdirAll(c.dir, 0o700); err != nil {
+	var fi os.FileInfo
+	err := again(func() (err error) {
+		if err = os.MkdirAll(c.dir, 0o700); err == nil {
+			fi, err = os.Lstat(c.dir)
+		}
 		return err
-	}
-	fi, err := os.Lstat(c.dir)
+	})
 	if err != nil {
 		return err
 	}
@@ -177,13 +183,17 @@ func (c *Cache) Scan(each func(Record)) (damaged int, err error) {
 }
 
 // growing tells whether a record is half there because another process is writing
-// it, or has since size bytes were read, and not because of a crash.
+// it, or has written it since size bytes were read, and not because of a crash. It
+// waits a second at most.
 func (c *Cache) growing(f *os.File, size int64) bool {
 	lock, err := c.open(lockName, os.O_RDONLY)
 	if err == nil {
 		defer lock.Close()
-		if flock(lock, unix.LOCK_SH|unix.LOCK_NB) == unix.EWOULDBLOCK {
-			return true
+		for end := time.Now().Add(time.Second); flock(lock, unix.LOCK_SH|unix.LOCK_NB) == unix.EWOULDBLOCK; {
+			if time.Now().After(end) {
+				return true
+			}
+			time.Sleep(5 * time.Millisecond)
 		}
 	}
 	fi, err := f.Stat()
@@ -231,13 +241,19 @@ func (c *Cache) Flush() error {
 
 // flush writes what is pending, and long if it isn't nil.
 func (c *Cache) flush(long *Record) {
-	// The folder may be removed at any time: try again in a new one.
-	for range 5 {
-		if c.err = c.write(long); !errors.Is(c.err, os.ErrNotExist) {
+	c.err = again(func() error { return c.write(long) })
+	c.pending = c.pending[:0]
+}
+
+// again does f until the folder isn't removed meanwhile, as it can be at any time.
+func again(f func() error) (err error) {
+	for range 100 {
+		err = f()
+		if !errors.Is(err, os.ErrNotExist) && !errors.Is(err, os.ErrExist) {
 			break
 		}
 	}
-	c.pending = c.pending[:0]
+	return err
 }
 
 // lock takes the lock of those who write. Whoever had it may have been in a folder
@@ -319,7 +335,7 @@ func (c *Cache) write(long *Record) error {
 
 // append writes what is pending to the end of f, and returns its bytes.
 func (c *Cache) append(f *os.File, start bool, long *Record) (n int64, err error) {
-	out := bufio.NewWriterSize(f, 1<<20)
+	out := bufio.NewWriterSize(f, bufferLen)
 	put := func(p []byte) {
 		out.Write(p) // a bufio.Writer keeps its error for Flush
 		n += int64(len(p))

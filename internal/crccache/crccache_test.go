@@ -176,31 +176,3 @@ func TestConcurrent(t *testing.T) {
 	}
 	byWriter(t, rs, caches*perCache, n)
 }
-
-func TestTwoProcesses(t *testing.T) {
-	const writers, n = 3, 2000
-	if args := childArgs(); args != nil {
-		c, w := open(t, args[0]), number(t, args[1])
-		for k := range n {
-			must(t, c.Add(record(w, k)))
-			if k%97 == w {
-				must(t, c.Flush())
-			}
-		}
-		must(t, c.Flush())
-		return
-	}
-	t.Parallel()
-	dir := filepath.Join(t.TempDir(), "cache")
-	var wg sync.WaitGroup
-	for w := range writers {
-		cmd := child(t, dir, fmt.Sprint(w))
-		wg.Go(func() { runChild(t, cmd) })
-	}
-	within(t, wg.Wait)
-	rs, damaged := all(t, dir)
-	if damaged != 0 {
-		t.Errorf("%d damaged", damaged)
-	}
-	byWriter(t, rs, writers, n)
-}

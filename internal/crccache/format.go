@@ -33,10 +33,11 @@ func sound(slot []byte) bool { return stored(slot) == crc32.Checksum(slot[:bodyL
 // tailCheck is the check value of the tail slot with the given number, counted
 // from 1, of the head with the given check value.
 func tailCheck(head, number uint32, body []byte) uint32 {
-	var b [8]byte
-	binary.LittleEndian.PutUint32(b[:], head)
-	binary.LittleEndian.PutUint32(b[4:], number)
-	return crc32.Update(crc32.Checksum(b[:], castagnoli), castagnoli, body)
+	crc := ^uint32(0)
+	for v, n := uint64(number)<<32|uint64(head), 0; n < 8; v, n = v>>8, n+1 { // no memory, unlike crc32.Update
+		crc = castagnoli[byte(crc)^byte(v)] ^ crc>>8
+	}
+	return crc32.Update(^crc, castagnoli, body)
 }
 
 func appendHeader(b []byte, compacted int64) []byte {
@@ -117,7 +118,7 @@ const (
 )
 
 func (s *scanner) scan(r io.Reader) error {
-	in := bufio.NewReaderSize(r, 1<<20)
+	in := bufio.NewReaderSize(r, bufferLen)
 	var slot [slotLen]byte
 	for n := int64(0); ; n++ {
 		k, err := io.ReadFull(in, slot[:])
@@ -193,12 +194,13 @@ func (s *scanner) tail(slot []byte) bool {
 	if s.number++; s.number < s.tails {
 		return true
 	}
-	s.state = idle
-	if s.crc == s.rec.CRC32 {
-		s.emit()
-	} else {
+	if s.crc != s.rec.CRC32 {
 		s.damaged++
+		s.state = broken
+		return true
 	}
+	s.state = idle
+	s.emit()
 	return true
 }
 

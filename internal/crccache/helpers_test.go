@@ -36,13 +36,16 @@ func record(w, n int) Record {
 	}
 }
 
-// long is record, of a file of more blocks: around 15 and 30, 200, and once in a
-// while more than Add keeps in memory.
+// long is record, of a file of more blocks: around 15 and 30, 200, and more than
+// Add keeps in memory: once in a while, and always for some writers.
 func long(w, n int) Record {
 	r := record(w, n)
 	blocks := []int{2, 14, 15, 16, 29, 30, 31, 200}[n%8]
 	if n%192 == 13 {
 		blocks = batch*perSlot + 1
+	}
+	if w > 100 && w%2 == 1 {
+		blocks = 8 * batch * perSlot
 	}
 	r.Size = int64(blocks)*checksum.BlockLen - int64(n%3)*100
 	r.Ino |= longBit
@@ -163,6 +166,19 @@ func cacheWith(t testing.TB, file []byte) (dir string) {
 	t.Helper()
 	dir = t.TempDir()
 	must(t, os.Chmod(dir, 0o700))
+	must(t, os.WriteFile(filepath.Join(dir, FileName), file, 0o600))
+	return dir
+}
+
+// cacheInMemory is cacheWith without a disk, for tests that compact a lot: each
+// time the file is synced.
+func cacheInMemory(t testing.TB, file []byte) (dir string) {
+	t.Helper()
+	dir, err := os.MkdirTemp("/dev/shm", "vzip-test-")
+	if err != nil {
+		return cacheWith(t, file)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
 	must(t, os.WriteFile(filepath.Join(dir, FileName), file, 0o600))
 	return dir
 }

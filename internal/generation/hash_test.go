@@ -123,7 +123,7 @@ func TestChangesMeanwhile(t *testing.T) {
 func TestUnreadable(t *testing.T) {
 	t.Parallel()
 	g := New(nil, nil, nil)
-	if err, _ := g.Hash(context.Background(), HashOptions{}); err != nil {
+	if err, _ := g.Hash(context.Background(), HashOptions{}, &places{}); err != nil {
 		t.Errorf("nothing to hash: got %v", err)
 	}
 	failed := SourceErrors{&source.ChangedError{Path: "/a", What: "x"}, errors.New("/b\nvzip: all is well")}

@@ -50,6 +50,7 @@ func (d *devices) get(number uint64) *device {
 			d.all = map[uint64]*device{}
 		}
 		dev = &device{slots: make(chan struct{}, min(slots, source.OpenLimit()/2))}
+		dev.probed.Store(-int64(probeEvery))
 		d.all[number] = dev
 	}
 	return dev

@@ -188,37 +188,35 @@ func (r *Reader) readStat(d *device, x Sources, key uint64, p []byte, off int64)
 	return true, nil
 }
 
-// readWhole reads whole blocks from block n on to where they are wanted.
+// readWhole reads whole blocks from block n on to where they are wanted. Each is
+// checked right after it was read: then it is still in the processor's cache.
 func (r *Reader) readWhole(d *device, x Sources, key uint64, p []byte, n int) error {
 	o, err := r.set.Acquire(x, key)
 	if err != nil {
 		return r.missing(d, x, key, err)
 	}
-	bad := 0 // bytes before the first block that is not right
-	err = o.ReadFull(p, int64(n)*checksum.BlockLen)
-	d.answered.Store(now())
-	if err == nil {
-		for bad < len(p) {
-			q := p[bad:min(len(p), bad+checksum.BlockLen)]
-			want, err := x.BlockCRC(key, n+bad/checksum.BlockLen)
-			if err != nil {
-				r.set.Release(o)
-				return err
-			}
-			if crc32.ChecksumIEEE(q) != want && !seeded.On("no-crc") {
-				break
-			}
-			bad += len(q)
+	for len(p) > 0 {
+		q := p[:min(len(p), checksum.BlockLen)]
+		want, err := x.BlockCRC(key, n)
+		if err == nil {
+			err = o.ReadFull(q, int64(n)*checksum.BlockLen)
+			d.answered.Store(now())
 		}
+		if err != nil || crc32.ChecksumIEEE(q) != want && !seeded.On("no-crc") {
+			break
+		}
+		p, n = p[len(q):], n+1
 	}
-	if bad == len(p) {
+	if len(p) == 0 {
 		return r.sure(x, key, o)
 	}
 	r.set.Release(o)
-	for ; bad < len(p); bad += checksum.BlockLen {
-		if err := r.load(d, x, key, p[bad:min(len(p), bad+checksum.BlockLen)], n+bad/checksum.BlockLen); err != nil {
+	for ; len(p) > 0; n++ {
+		q := p[:min(len(p), checksum.BlockLen)]
+		if err := r.load(d, x, key, q, n); err != nil {
 			return err
 		}
+		p = p[len(q):]
 	}
 	return nil
 }

@@ -1,0 +1,110 @@
+package vfs
+
+import (
+	"context"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/hanwen/go-fuse/v2/fuse"
+)
+
+// request is the context of one request: it ends when nobody waits for the answer
+// any more. The kernel interrupts a request at any signal, also one that the caller
+// handles and goes on: a read(2) of a file that fails with EINTR then is more than
+// most programs are made for. Only the first signal is told of, and go-fuse tells
+// of the end of the mount in the same way, so that the caller has to be looked at.
+type request struct {
+	*fuse.Context
+	finished chan struct{}
+
+	once sync.Once
+	done chan struct{}
+}
+
+var _ context.Context = (*request)(nil)
+
+// callerPoll is how often the caller of an interrupted request is looked at.
+const callerPoll = 50 * time.Millisecond
+
+func newRequest(ctx context.Context) *request {
+	c, ok := ctx.(*fuse.Context)
+	if !ok { // go-fuse gives no other
+		c = &fuse.Context{Cancel: ctx.Done()}
+	}
+	return &request{Context: c, finished: make(chan struct{}), done: make(chan struct{})}
+}
+
+// finish is called when the request is answered.
+func (r *request) finish() { close(r.finished) }
+
+func (r *request) Done() <-chan struct{} {
+	r.once.Do(func() { go r.watch() })
+	return r.done
+}
+
+// Err starts no goroutine but for an interrupted request: it can be asked often.
+func (r *request) Err() error {
+	select {
+	case <-r.finished:
+		return context.Canceled
+	case <-r.Cancel:
+	default:
+		return nil
+	}
+	if killed, _ := look(r.Pid); killed {
+		return context.Canceled
+	}
+	select {
+	case <-r.Done():
+		return context.Canceled
+	default:
+		return nil
+	}
+}
+
+func (r *request) watch() {
+	defer close(r.done)
+	select {
+	case <-r.finished:
+		return
+	case <-r.Cancel:
+	}
+	// Just after a signal the caller is awake for a moment.
+	for awake := 0; awake < 3; {
+		killed, waits := look(r.Pid)
+		switch {
+		case killed:
+			return
+		case waits:
+			awake = 0
+		default:
+			awake++
+		}
+		select {
+		case <-r.finished:
+			return
+		case <-time.After(callerPoll):
+		}
+	}
+}
+
+// look tells whether a thread has been killed, and whether it waits in the kernel
+// for something that only a deadly signal interrupts, as an answer is once a first
+// signal came. What can't be known counts as killed.
+func look(thread uint32) (killed, waits bool) {
+	status, err := os.ReadFile("/proc/" + strconv.Itoa(int(thread)) + "/status") // 0: in another PID namespace
+	if err != nil {
+		return true, false
+	}
+	const kill = 1 << (9 - 1) // what every deadly signal becomes for each thread
+	for _, name := range []string{"SigPnd", "ShdPnd"} {
+		pending, err := strconv.ParseUint(field(string(status), name), 16, 64)
+		if err != nil || pending&kill != 0 {
+			return true, false
+		}
+	}
+	return false, strings.HasPrefix(field(string(status), "State"), "D")
+}

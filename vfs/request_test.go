@@ -1,0 +1,104 @@
+package vfs
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// waiting is a file whose reads wait until they are let go, or until nobody waits
+// for them.
+type waiting struct {
+	asked, answer chan struct{}
+	ended         chan error // why a read was given up
+}
+
+func newWaiting() *waiting {
+	return &waiting{make(chan struct{}, 2000), make(chan struct{}), make(chan error, 2000)}
+}
+
+func (w *waiting) Open() (Handle, error) { return w, nil }
+func (w *waiting) Close()                {}
+
+func (w *waiting) Read(ctx context.Context, off int64, n int) (Data, error) {
+	return buffer(n, func(p []byte) (int, error) {
+		w.asked <- struct{}{}
+		select {
+		case <-w.answer:
+			return numbered{}.ReadAt(p, off)
+		case <-ctx.Done():
+			w.ended <- ctx.Err()
+			return 0, ctx.Err()
+		}
+	})
+}
+
+// A killed reader gives its place free at once; a signal that a reader handles does
+// not make it fail.
+func TestVFSInterrupt(t *testing.T) {
+	dir := mountDir(t)
+	w := newWaiting()
+	serve(t, dir, []File{{Path: "f", Size: 1 << 20, Inode: 2, Mode: 0o444, Content: w}}, Options{})
+	path := filepath.Join(dir, "f")
+
+	start := func() *exec.Cmd {
+		cmd := exec.Command("/proc/self/exe", "read", "direct", path, "0:4096")
+		cmd.Env = append(os.Environ(), "GORACE=atexit_sleep_ms=1")
+		must(t, cmd.Start())
+		<-w.asked
+		return cmd
+	}
+	cmd := start()
+	threads := func() (list []string) {
+		entries, err := os.ReadDir("/proc/" + strconv.Itoa(cmd.Process.Pid) + "/task")
+		must(t, err)
+		for _, e := range entries {
+			list = append(list, e.Name())
+		}
+		return list
+	}
+	for range 5 {
+		for _, thread := range threads() {
+			tid, err := strconv.Atoi(thread)
+			must(t, err)
+			must(t, unix.Tgkill(cmd.Process.Pid, tid, unix.SIGUSR1))
+		}
+		time.Sleep(3 * callerPoll)
+	}
+	select {
+	case err := <-w.ended:
+		t.Errorf("a signal that the reader handles ended its read: %v", err)
+	default:
+	}
+	interrupted := time.Now()
+	must(t, cmd.Process.Kill()) // the kernel says nothing of this second signal
+	if err := cmd.Wait(); err == nil {
+		t.Error("a killed reader ended well")
+	}
+	if err := <-w.ended; err != context.Canceled || time.Since(interrupted) > 5*time.Second {
+		t.Errorf("killed: got error %v after %v", err, time.Since(interrupted))
+	}
+
+	cmd = start()
+	must(t, cmd.Process.Signal(unix.SIGTERM))
+	if err := cmd.Wait(); err == nil {
+		t.Error("a reader that was ended ended well")
+	}
+	if err := <-w.ended; err != context.Canceled {
+		t.Errorf("ended: got error %v", err)
+	}
+
+	cmd = start()
+	must(t, cmd.Process.Signal(unix.SIGUSR1))
+	time.Sleep(callerPoll)
+	close(w.answer)
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("a reader that was let go: %v", err)
+	}
+}
