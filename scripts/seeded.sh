@@ -24,13 +24,14 @@ no-drift             internal/generation  TestDifferenceElsewhere
 stale-open           internal/generation  TestDriftedAndDifferent
 same-inode           internal/generation  TestInode
 same-mtime           internal/generation  TestDate
-torn-cache           internal/crccache    TestTruncated|TestBrokenRecords
-anybodys-cache       internal/crccache    TestRefuse
+torn-cache           internal/crccache    TestBrokenRecords
+anybodys-cache       internal/crccache    TestRefusedF
 links-out            internal/source      TestConfined|TestFolderBecameLink
 hang-on-fifo         internal/source      TestChanges|TestNoRegularFile
 open-to-all          layout               TestAccess
 short-read           vfs                  TestVFSReadErrors
-old-node             vfs                  TestVFSPublish
+early-release        vfs                  TestVFSRead
+old-node             vfs                  TestVFSPublishUntold
 "
 
 run() { # package, tests

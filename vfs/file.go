@@ -124,18 +124,31 @@ func (h *handle) Read(ctx context.Context, dest []byte, off int64) (_ fuse.ReadR
 	return nil, syscall.EIO
 }
 
-// reply is Data on its way to the kernel.
-type reply struct{ Data }
+// reply is Data on its way to the kernel. It is handed over as slices: of anything
+// else go-fuse says Done before the kernel has the bytes.
+type reply struct {
+	Data
+	slices [1][]byte
+}
 
 var replies = sync.Pool{New: func() any { return new(reply) }}
 
 func (r *reply) Bytes([]byte) ([]byte, fuse.Status) { return r.Data.Bytes(), fuse.OK }
 func (r *reply) Size() int                          { return len(r.Data.Bytes()) }
 
+// Slices returns the bytes for writev(2).
+func (r *reply) Slices() ([][]byte, fuse.Status) {
+	r.slices[0] = r.Data.Bytes()
+	if seeded.On("early-release") {
+		r.Data.Release()
+	}
+	return r.slices[:], fuse.OK
+}
+
 // Done is called when the kernel has the bytes.
 func (r *reply) Done() {
 	r.Release()
-	r.Data = nil
+	*r = reply{}
 	replies.Put(r)
 }
 

@@ -71,6 +71,7 @@ func (a *Archive) Read(ctx context.Context, off int64, n int) (*Data, error) {
 	}
 	// d belongs to what hangs.
 	if err := ctx.Err(); err != nil {
+		a.g.reader.Abandon(&d.call)
 		return nil, err
 	}
 	err := a.g.reader.Late(&d.call, a.g)

@@ -282,6 +282,34 @@ func TestSlots(t *testing.T) {
 	}
 }
 
+// A call that nobody waits for gives its slot away, and begins nothing anew; of
+// those that hang, no more than there are slots.
+func TestAbandon(t *testing.T) {
+	t.Parallel()
+	s, _ := hashed(t, t.TempDir(), blockLen)
+	r := NewReader(Options{Timeout: time.Minute})
+	defer r.Close()
+	d := r.devices.get(1)
+	hung := make([]Call, 2*cap(d.slots))
+	for i := range hung {
+		hung[i].Begin(context.Background(), r.Timeout)
+		must(t, r.Enter(&hung[i], s, 0))
+		r.Abandon(&hung[i])
+		if err := r.Enter(&hung[i], s, 0); !errors.Is(err, context.Canceled) {
+			t.Errorf("abandoned: got error %v, want %v", err, context.Canceled)
+		}
+	}
+	if n, parked := len(d.slots), d.parked.Load(); n != cap(d.slots) || int(parked) != cap(d.slots) {
+		t.Errorf("%d slots are taken and %d calls are parked, want %d each", n, parked, cap(d.slots))
+	}
+	for i := range hung {
+		r.Leave(&hung[i])
+	}
+	if n, parked := len(d.slots), d.parked.Load(); n != 0 || parked != 0 {
+		t.Errorf("at the end %d slots are taken and %d calls are parked, want none", n, parked)
+	}
+}
+
 func BenchmarkReadFull(b *testing.B) {
 	dir := b.TempDir()
 	s := &sources{}
