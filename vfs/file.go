@@ -13,6 +13,7 @@ import (
 	"github.com/hanwen/go-fuse/v2/fuse"
 
 	"vzip/internal/oneline"
+	"vzip/internal/seeded"
 )
 
 // file is the node of a File, through all generations that have it.
@@ -39,7 +40,12 @@ func (n *file) is(f *File) bool {
 // looks the name up again and finds that one.
 type stale struct{}
 
-func (stale) Open() (Handle, error) { return nil, syscall.ESTALE }
+func (stale) Open() (Handle, error) {
+	if seeded.On("old-node") {
+		return nil, syscall.EIO
+	}
+	return nil, syscall.ESTALE
+}
 
 // Open lets the kernel keep what it has cached of the file: a node's content
 // never changes, another content has another node.
@@ -100,6 +106,9 @@ func (h *handle) Read(ctx context.Context, dest []byte, off int64) (_ fuse.ReadR
 	r := newRequest(ctx)
 	defer r.finish()
 	data, err := h.Handle.Read(r, off, n)
+	if err == nil && seeded.On("short-read") {
+		n = len(data.Bytes())
+	}
 	switch {
 	case err == nil && len(data.Bytes()) == n:
 		x := replies.Get().(*reply)
@@ -115,18 +124,31 @@ func (h *handle) Read(ctx context.Context, dest []byte, off int64) (_ fuse.ReadR
 	return nil, syscall.EIO
 }
 
-// reply is Data on its way to the kernel.
-type reply struct{ Data }
+// reply is Data on its way to the kernel. It is handed over as slices: of anything
+// else go-fuse says Done before the kernel has the bytes.
+type reply struct {
+	Data
+	slices [1][]byte
+}
 
 var replies = sync.Pool{New: func() any { return new(reply) }}
 
 func (r *reply) Bytes([]byte) ([]byte, fuse.Status) { return r.Data.Bytes(), fuse.OK }
 func (r *reply) Size() int                          { return len(r.Data.Bytes()) }
 
+// Slices returns the bytes for writev(2).
+func (r *reply) Slices() ([][]byte, fuse.Status) {
+	r.slices[0] = r.Data.Bytes()
+	if seeded.On("early-release") {
+		r.Data.Release()
+	}
+	return r.slices[:], fuse.OK
+}
+
 // Done is called when the kernel has the bytes.
 func (r *reply) Done() {
 	r.Release()
-	r.Data = nil
+	*r = reply{}
 	replies.Put(r)
 }
 

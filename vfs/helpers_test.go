@@ -291,11 +291,16 @@ func (c static) Read(_ context.Context, off int64, n int) (Data, error) {
 
 func (c static) Close() {}
 
-// inMemory are bytes that need no release.
+// inMemory are bytes that are wrong once they were released.
 type inMemory []byte
 
 func (d inMemory) Bytes() []byte { return d }
-func (d inMemory) Release()      {}
+
+func (d inMemory) Release() {
+	for i := range d {
+		d[i] = ^d[i]
+	}
+}
 
 // buffer makes a Handle's answer of what an io.ReaderAt gives.
 func buffer(n int, read func(p []byte) (int, error)) (Data, error) {

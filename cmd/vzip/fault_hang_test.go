@@ -225,10 +225,11 @@ func TestFaultHungHash(t *testing.T) {
 			f := newFaulty(t, map[string]int{"hung/file": 1 << 20, "good/file": 1 << 20})
 			name := f.bad + "/hung"
 			rule := faultfs.Rule{Path: "hung/file", Ops: []faultfs.Op{op}, Hang: true}
-			if op == faultfs.Opendir {
+			switch op {
+			case faultfs.Opendir:
 				rule.Path = "hung"
-			} else {
-				name += "/file"
+			case faultfs.Read, faultfs.Open:
+				name += "/file" // what hangs earlier is the listing of its folder
 			}
 			f.add(rule)
 			begin := time.Now()

@@ -2,10 +2,12 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
 
 	"vzip/internal/control"
 	"vzip/vfs"
@@ -37,6 +39,9 @@ func (a *app) reloadCommand() *cobra.Command {
 			}
 			answer, err := control.Ask(ctx, dir, "reload")
 			if err != nil {
+				if errors.Is(unix.Statfs(dir, new(unix.Statfs_t)), unix.ENOTCONN) {
+					err = fmt.Errorf("%s: the vzip that served it died: mount it again, or run vzip umount", dir)
+				}
 				return err
 			}
 			if answer.ExitCode != exitOK {

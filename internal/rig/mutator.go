@@ -152,6 +152,9 @@ func (m *Mutator) Mutate() error {
 	}
 }
 
+// Skip leaves an operation out.
+func (m *Mutator) Skip(op string) { m.lacks[op] = true }
+
 // Do does the operation of that name to a file.
 func (m *Mutator) Do(op, name string) error {
 	for _, o := range operations {

@@ -65,6 +65,12 @@ type generation struct {
 
 func newWorld(ctx context.Context, p *rig.Program, dir, sources string, o options) (*world, error) {
 	w := &world{options: o, program: p, dir: dir}
+	var printing sync.Mutex
+	w.print = func(format string, args ...any) {
+		printing.Lock()
+		defer printing.Unlock()
+		o.print(format, args...)
+	}
 	w.freezer = rig.Freezer{Program: p, Dir: filepath.Join(dir, "frozen")}
 	busyDir, calmDir, mnt := filepath.Join(sources, "busy"), filepath.Join(sources, "calm"), filepath.Join(dir, "mnt")
 	if err := errors.Join(os.Mkdir(w.freezer.Dir, 0o755), os.Mkdir(mnt, 0o755)); err != nil {

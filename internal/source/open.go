@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"vzip/internal/seeded"
 )
 
 // Ref names a source: a path below a root folder.
@@ -46,6 +48,9 @@ func (r Ref) openBelow(rootfd int, flags uint64) (int, error) {
 	r.ask()
 	defer r.answered()
 	resolve := uint64(unix.RESOLVE_BENEATH | unix.RESOLVE_NO_MAGICLINKS)
+	if seeded.On("links-out") {
+		resolve = 0
+	}
 	if !r.Follow {
 		resolve |= unix.RESOLVE_NO_SYMLINKS
 	}
@@ -201,6 +206,9 @@ func readlinkAt(dirfd int, name string) (string, error) {
 // openFile opens a regular file for reading. O_NONBLOCK keeps a FIFO that took
 // the file's place from hanging the open.
 func (r Ref) openFile(rootfd int) (int, error) {
+	if seeded.On("hang-on-fifo") {
+		return r.openBelow(rootfd, unix.O_RDONLY|unix.O_NOCTTY)
+	}
 	return r.openBelow(rootfd, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_NOCTTY|unix.O_NOATIME)
 }
 

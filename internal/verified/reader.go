@@ -9,6 +9,7 @@ package verified
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -81,27 +82,30 @@ func (r *Reader) Reopen(x Sources, key uint64) { r.set.DropKey(x, key) }
 func (r *Reader) Enter(c *Call, x Sources, key uint64) error {
 	c.key.Store(key)
 	d := r.devices.get(x.Device(key))
-	if at := c.at.Load(); at == d {
+	at, left := c.where()
+	switch {
+	case left:
+		return context.Canceled
+	case at == d:
 		return nil
-	} else if at != nil {
-		at.leave(c)
 	}
+	c.leave()
 	return r.inWords(x, key, d.enter(c))
 }
 
 // Leave gives up the slot that the call has, if it has one.
-func (r *Reader) Leave(c *Call) {
-	if d := c.at.Load(); d != nil {
-		d.leave(c)
-	}
-}
+func (r *Reader) Leave(c *Call) { c.leave() }
 
-// Late tells that nobody waits for a call any more because it took too long. It
-// returns the error that those who waited get.
+// Abandon tells that nobody waits for a call any more, which may go on.
+func (r *Reader) Abandon(c *Call) { c.park() }
+
+// Late is Abandon for a call that took too long. It returns the error that those
+// who waited get.
 func (r *Reader) Late(c *Call, x Sources) error {
-	if d := c.at.Load(); d != nil {
+	if d, _ := c.where(); d != nil {
 		d.late.Store(now())
 	}
+	c.park()
 	return r.inWords(x, c.key.Load(), errLate)
 }
 
@@ -124,7 +128,7 @@ func (r *Reader) ReadFull(c *Call, x Sources, key uint64, p []byte, off int64) e
 	if err := r.Enter(c, x, key); err != nil {
 		return err
 	}
-	d := c.at.Load()
+	d, _ := c.where()
 	if r.StatOnly {
 		if done, err := r.readStat(d, x, key, p, off); done || err != nil {
 			return err
@@ -261,7 +265,9 @@ func (r *Reader) load(d *device, x Sources, key uint64, p []byte, n int) error {
 			r.set.Release(o)
 			return err
 		}
-		r.set.Drop(o)
+		if !seeded.On("old-descriptor") {
+			r.set.Drop(o)
+		}
 		r.set.Release(o)
 	}
 }

@@ -282,6 +282,34 @@ func TestSlots(t *testing.T) {
 	}
 }
 
+// A call that nobody waits for gives its slot away, and begins nothing anew; of
+// those that hang, no more than there are slots.
+func TestAbandon(t *testing.T) {
+	t.Parallel()
+	s, _ := hashed(t, t.TempDir(), blockLen)
+	r := NewReader(Options{Timeout: time.Minute})
+	defer r.Close()
+	d := r.devices.get(1)
+	hung := make([]Call, 2*cap(d.slots))
+	for i := range hung {
+		hung[i].Begin(context.Background(), r.Timeout)
+		must(t, r.Enter(&hung[i], s, 0))
+		r.Abandon(&hung[i])
+		if err := r.Enter(&hung[i], s, 0); !errors.Is(err, context.Canceled) {
+			t.Errorf("abandoned: got error %v, want %v", err, context.Canceled)
+		}
+	}
+	if n, parked := len(d.slots), d.parked.Load(); n != cap(d.slots) || int(parked) != cap(d.slots) {
+		t.Errorf("%d slots are taken and %d calls are parked, want %d each", n, parked, cap(d.slots))
+	}
+	for i := range hung {
+		r.Leave(&hung[i])
+	}
+	if n, parked := len(d.slots), d.parked.Load(); n != 0 || parked != 0 {
+		t.Errorf("at the end %d slots are taken and %d calls are parked, want none", n, parked)
+	}
+}
+
 func BenchmarkReadFull(b *testing.B) {
 	dir := b.TempDir()
 	s := &sources{}
@@ -321,5 +349,40 @@ func BenchmarkReadFull(b *testing.B) {
 				}
 			})
 		}
+	}
+}
+
+// askedOnce are sources whose file changes just after it is asked for the first time
+// whether a file is known.
+type askedOnce struct {
+	*sources
+	change func()
+}
+
+func (s *askedOnce) Known(key uint64, is source.Identity) bool {
+	known := s.sources.Known(key, is)
+	if s.change != nil {
+		s.change()
+		s.change = nil
+	}
+	return known
+}
+
+// The state of a file counts only if it was looked at after the bytes were taken.
+func TestStateAfterBytes(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	s, contents := hashed(t, dir, 1000)
+	x := &askedOnce{s, func() {
+		must(t, os.WriteFile(s.refs[0].Path(), make([]byte, 1000), 0o644))
+	}}
+	r := NewReader(modes[1])
+	defer r.Close()
+	var c Call
+	c.Begin(context.Background(), time.Minute)
+	defer r.Leave(&c)
+	p := make([]byte, 1000)
+	if err := r.ReadFull(&c, x, 0, p, 0); err == nil && !bytes.Equal(p, contents[0]) {
+		t.Error("got bytes that were written later")
 	}
 }
