@@ -24,17 +24,22 @@ type progress struct {
 	total int64
 	begin time.Time
 	done  atomic.Int64
-	bar   *progressbar.ProgressBar
-	quit  chan struct{}
-	wg    sync.WaitGroup
+
+	mu      sync.Mutex // of what follows: a build that hangs is stopped under its feet
+	stopped bool
+	bar     *progressbar.ProgressBar
+	quit    chan struct{}
+	wg      sync.WaitGroup
 }
 
 // start is called again when changed sources are looked at again.
 func (p *progress) start(files int, bytes int64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	p.end()
 	p.files, p.total, p.begin = files, bytes, time.Now()
 	p.done.Store(0)
-	if p.app.quiet {
+	if p.app.quiet || p.stopped {
 		return
 	}
 	if isTerminal(p.app.stderr) && p.app.logFormat == "text" {
@@ -87,6 +92,7 @@ func (p *progress) line() string {
 		100*done/max(p.total, 1), size(int64(rate)), left)
 }
 
+// end takes the display away; the lock is held.
 func (p *progress) end() {
 	if p.quit != nil {
 		close(p.quit)
@@ -101,6 +107,9 @@ func (p *progress) end() {
 
 // stop ends the display, and says what was done.
 func (p *progress) stop(ok bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.stopped = true
 	p.end()
 	if !ok {
 		return
