@@ -53,6 +53,8 @@ func (r *request) Err() error {
 	select {
 	case <-r.finished:
 		return context.Canceled
+	case <-r.done:
+		return context.Canceled
 	case <-r.Cancel:
 	default:
 		return nil

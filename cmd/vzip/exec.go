@@ -81,6 +81,7 @@ func (a *app) exec(file string, argv []string, f *readFlags) (err error) {
 		return interrupted(err)
 	}
 	defer s.close()
+	defer s.boundMemory()()
 	signals := make(chan os.Signal, 8)
 	notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGUSR1, syscall.SIGUSR2)
 	gone := waitGone(s.mounted)

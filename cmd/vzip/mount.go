@@ -133,6 +133,7 @@ func (a *app) mount(file, dir string, f *mountFlags, o vfs.Options) error {
 	a.notifyReady()
 	a.status(visible)
 	defer s.watchdog()()
+	defer s.boundMemory()()
 	if !early && !s.untilUnmounted(w, gone, signals, hangups) {
 		return nil
 	}

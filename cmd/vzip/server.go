@@ -32,6 +32,7 @@ type server struct {
 	reloading sync.Mutex
 	current   atomic.Pointer[generation.Generation]
 	number    atomic.Int64 // of the current generation
+	building  atomic.Bool  // the next one is being built
 	failure   atomic.Value // why the last reload failed, a string; "" if it did not
 }
 
@@ -148,6 +149,8 @@ func (s *server) reload(ctx context.Context) (message string, changed bool, err 
 	s.reloading.Lock()
 	defer s.reloading.Unlock()
 	begin := time.Now()
+	s.building.Store(true)
+	defer s.building.Store(false)
 	g, err := s.nextFromFile(ctx)
 	if err != nil {
 		return "", false, err

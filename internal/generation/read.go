@@ -7,6 +7,7 @@ import (
 	"io"
 	"math/bits"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -25,52 +26,86 @@ type Data struct {
 	n    int    // bytes wanted, then bytes had
 	err  error
 	done chan struct{} // has room for one
-	pool *sync.Pool
 }
 
 // Bytes are the bytes that were read.
 func (d *Data) Bytes() []byte { return d.buf[:d.n] }
 
 // Release gives the memory back. Bytes must not be used after it.
-func (d *Data) Release() { d.pool.Put(d) }
+func (d *Data) Release() { spare.put(d) }
 
-// Buffers are pooled by size: powers of two from 4 KiB to 1 MiB, the largest read
+// Buffers are of sizes that are powers of two, from 4 KiB to 1 MiB, the largest read
 // that a mount asks for.
 const minBits, maxBits = 12, 20
 
-var pools [maxBits - minBits + 1]sync.Pool
+// buffers keeps what was released, up to a limit: unlike in a sync.Pool what a burst
+// of reads needed does not stay.
+type buffers struct {
+	mu    sync.Mutex
+	free  [maxBits - minBits + 1][]*Data
+	bytes int
+}
 
-func newData(n int) *Data {
-	class := max(bits.Len(uint(max(n, 1)-1)), minBits)
-	if class > maxBits {
-		return &Data{buf: make([]byte, n), done: make(chan struct{}, 1), pool: new(sync.Pool)}
+// maxSpare is how much released memory is kept, in bytes.
+const maxSpare = 16 << 20
+
+var spare buffers
+
+func class(n int) int { return max(bits.Len(uint(max(n, 1)-1)), minBits) - minBits }
+
+func (b *buffers) get(n int) *Data {
+	c := class(n)
+	if c >= len(b.free) {
+		return &Data{buf: make([]byte, n), done: make(chan struct{}, 1)}
 	}
-	pool := &pools[class-minBits]
-	if d, ok := pool.Get().(*Data); ok {
+	b.mu.Lock()
+	if last := len(b.free[c]) - 1; last >= 0 {
+		d := b.free[c][last]
+		b.free[c][last] = nil
+		b.free[c] = b.free[c][:last]
+		b.bytes -= len(d.buf)
+		b.mu.Unlock()
 		return d
 	}
-	return &Data{buf: make([]byte, 1<<class), done: make(chan struct{}, 1), pool: pool}
+	b.mu.Unlock()
+	return &Data{buf: make([]byte, 1<<(c+minBits)), done: make(chan struct{}, 1)}
 }
+
+func (b *buffers) put(d *Data) {
+	c := class(len(d.buf))
+	d.a = nil
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if c < len(b.free) && b.bytes+len(d.buf) <= maxSpare {
+		b.free[c] = append(b.free[c], d)
+		b.bytes += len(d.buf)
+	}
+}
+
+var inFlight atomic.Int64
+
+// InFlight returns the bytes of memory that reads hold which are under way.
+func InFlight() int64 { return inFlight.Load() }
 
 // Read reads n bytes of the archive from offset off on, less only at its end. It
 // returns an error when ctx ends, or when a source does not answer in time: what
 // hangs then goes on alone.
 func (a *Archive) Read(ctx context.Context, off int64, n int) (*Data, error) {
-	d := newData(n)
+	d := spare.get(n)
 	d.a, d.off, d.n, d.err = a, off, n, nil
 	d.call.Begin(ctx, a.g.reader.Timeout)
 	a.g.users.Add(1)
+	inFlight.Add(int64(len(d.buf)))
 	go d.run()
-	if d.call.Wait(d.done) == nil {
-		if d.err != nil && d.err != io.EOF {
-			err := d.err
-			d.Release()
-			return nil, err
-		}
+	switch err := d.call.Wait(d.done); {
+	case err == nil && (d.err == nil || d.err == io.EOF):
 		return d, nil
-	}
-	// d belongs to what hangs.
-	if err := ctx.Err(); err != nil {
+	case err == nil:
+		err = d.err
+		d.Release()
+		return nil, err
+	// In what follows d belongs to what hangs.
+	case errors.Is(err, context.Canceled):
 		a.g.reader.Abandon(&d.call)
 		return nil, err
 	}
@@ -81,6 +116,7 @@ func (a *Archive) Read(ctx context.Context, off int64, n int) (*Data, error) {
 
 func (d *Data) run() {
 	defer func() { d.done <- struct{}{} }()
+	defer inFlight.Add(-int64(len(d.buf)))
 	defer d.a.g.Close()
 	defer d.a.g.reader.Leave(&d.call)
 	defer func() {

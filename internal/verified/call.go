@@ -40,7 +40,8 @@ const quickly = 2 * time.Millisecond
 // Key returns the source that the call has to do with at present.
 func (c *Call) Key() uint64 { return c.key.Load() }
 
-// Wait waits for done, but not longer than anybody waits for the call.
+// Wait waits for done, but not longer than anybody waits for the call: the error is
+// context.Canceled when nobody does any more, another when it takes too long.
 func (c *Call) Wait(done <-chan struct{}) error {
 	timer := timers.Get().(*time.Timer)
 	defer timers.Put(timer)
@@ -56,7 +57,7 @@ func (c *Call) Wait(done <-chan struct{}) error {
 	case <-done:
 		return nil
 	case <-c.ctx.Done():
-		return c.ctx.Err()
+		return context.Canceled // whatever Err may say of it
 	case <-timer.C:
 		return errLate
 	}

@@ -98,7 +98,7 @@ func (d *device) queue(c *Call) error {
 	case d.slots <- struct{}{}:
 		return nil
 	case <-c.ctx.Done():
-		return c.ctx.Err()
+		return context.Canceled
 	case <-timer.C:
 		return errLate
 	}

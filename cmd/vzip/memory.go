@@ -1,0 +1,68 @@
+package main
+
+import (
+	"context"
+	"math"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"time"
+
+	"github.com/KimMachineGun/automemlimit/memlimit"
+
+	"vzip/internal/generation"
+)
+
+const (
+	// room is the memory for buffers and what else serving takes, in bytes.
+	room = 64 << 20
+	// limitStep is the change of the limit that is worth stopping the world.
+	limitStep = 16 << 20
+)
+
+// boundMemory keeps the memory of a server near what it has to remember, until the
+// returned function is called: buffers come and go by the megabyte, which the garbage
+// collector by itself would let pile up. GOMEMLIMIT, if set, decides instead.
+func (s *server) boundMemory() (stop func()) {
+	if os.Getenv("GOMEMLIMIT") != "" {
+		return func() {}
+	}
+	group := int64(math.MaxInt64) // what the control group allows
+	if n, err := memlimit.FromCgroup(); err == nil && n > 0 && n < math.MaxInt64 {
+		group = int64(n) / 10 * 9
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	go func() {
+		defer debug.SetMemoryLimit(math.MaxInt64)
+		tick := time.NewTicker(time.Second)
+		defer tick.Stop()
+		var measured *generation.Generation
+		var live, limit int64
+		for {
+			switch now := s.generation(); {
+			case s.building.Load(): // takes as much again for a while
+				limit = min(group, math.MaxInt64)
+				debug.SetMemoryLimit(limit)
+			case now != measured:
+				runtime.GC()
+				var m runtime.MemStats
+				runtime.ReadMemStats(&m)
+				measured, live = now, int64(m.HeapAlloc)
+				fallthrough
+			default:
+				// Requests that hang count, too: else collecting would find nothing, over and over.
+				want := min(group, live+live/4+room+2*generation.InFlight())
+				if want > limit || want < limit-limitStep {
+					limit = want
+					debug.SetMemoryLimit(limit)
+				}
+			}
+			select {
+			case <-tick.C:
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	return cancel
+}
