@@ -87,6 +87,9 @@ func peer(c net.Conn) (uid uint32, err error) {
 // ErrUnreachable tells that no process answers for a mount.
 var ErrUnreachable = errors.New("the vzip that serves it can't be reached")
 
+// startGrace is how long a process may take to listen once its mount is there.
+const startGrace = 2 * time.Second
+
 // Ask sends a request to the process that serves the mount at dir, and returns its
 // answer.
 func Ask(ctx context.Context, dir, name string) (Answer, error) {
@@ -99,6 +102,11 @@ func Ask(ctx context.Context, dir, name string) (Answer, error) {
 		DisableKeepAlives: true,
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			c, err := new(net.Dialer).DialContext(ctx, "unix", address(major, minor))
+			// A mount is there a moment before its process listens.
+			for end := time.Now().Add(startGrace); err != nil && ctx.Err() == nil && time.Now().Before(end); {
+				time.Sleep(startGrace / 40)
+				c, err = new(net.Dialer).DialContext(ctx, "unix", address(major, minor))
+			}
 			if err != nil {
 				return nil, err
 			}

@@ -71,12 +71,20 @@ func (g *Generation) refuse(key uint64) error {
 	return nil
 }
 
-// distrust keeps the next generation from taking over a source's CRC-32.
-func (d *drifts) distrust(key uint64) {
+// distrustSum keeps the next generation, and later runs, from taking over a source's
+// CRC-32, which its bytes don't have.
+func (g *Generation) distrustSum(key uint64) {
+	d := &g.drifts
 	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.by[key] == nil {
+	known := d.by[key] != nil
+	if !known {
 		d.set(key, &drift{state: distrust, since: time.Now()})
+	}
+	d.mu.Unlock()
+	if !known && g.cache != nil {
+		ref, _, _ := g.Source(key)
+		_ = g.cache.Add(crccache.Record{Key: crccache.KeyOf(ref.Path())}) // of no file: it unsays those before
+		_ = g.cache.Flush()
 	}
 }
 

@@ -220,6 +220,16 @@ func TestDistrust(t *testing.T) {
 	if got, err := readData(next); err != nil || got != "12345" {
 		t.Errorf("got %q and error %v", got, err)
 	}
+	// A later run neither: what was remembered is unsaid, and remembered anew.
+	must(t, cache.Add(crccache.Record{Key: crccache.KeyOf(filepath.Join(dir, "src/x"))}))
+	must(t, cache.Flush())
+	for _, want := range []int64{5, 0} {
+		var r read
+		build(t, load(t, dir, twoArchives), r.options(t, cache))
+		if r.bytes.Load() != want {
+			t.Errorf("a later run: read %d bytes, want %d", r.bytes.Load(), want)
+		}
+	}
 }
 
 // The next generation reads what changed, and nothing else, with no cache at all.

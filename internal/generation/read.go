@@ -186,7 +186,7 @@ func (d *Data) ReadEntryAt(i int, p []byte, off int64) error {
 		return nil
 	}
 	if errors.As(err, new(*verified.CorruptError)) {
-		a.g.drifts.distrust(key)
+		a.g.distrustSum(key)
 	}
 	a.g.reportOnce(key, err)
 	return &SourceError{err}

@@ -103,7 +103,9 @@ func (g *Generation) recall(c *crccache.Cache, distrusted map[string]bool) (dama
 		for ; ok && i < len(want) && want[i].key == r.Key; i++ {
 			if n := want[i].group; n >= archiveGroup {
 				g.Archives[n-archiveGroup].prior = publishedOf(r)
-			} else if group := int(n); recorded(g.identity(g.members(group)[0]), r.Identity) {
+			} else if group := int(n); r.Identity == (source.Identity{}) {
+				g.unsetSum(group)
+			} else if recorded(g.identity(g.members(group)[0]), r.Identity) {
 				sum := r.Sum
 				sum.Blocks = slices.Clone(sum.Blocks)
 				g.setSum(group, sum)
