@@ -370,7 +370,11 @@ func (d *served) check(archive string, want []byte, off int64, n int) error {
 	case len(got) != len(want):
 		d.t.Errorf("%s: pread of %d at %d gives %d bytes, want %d", archive, n, off, len(got), len(want))
 	case !bytes.Equal(got, want):
-		d.t.Errorf("%s: pread of %d at %d gives wrong bytes", archive, n, off)
+		i := 0
+		for got[i] == want[i] {
+			i++
+		}
+		d.t.Errorf("%s: pread of %d at %d gives wrong bytes from %d on: %x, want %x", archive, n, off, i, got[i:min(i+32, n)], want[i:min(i+32, n)])
 	}
 	return err
 }

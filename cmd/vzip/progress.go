@@ -20,29 +20,26 @@ const lineInterval = 5 * time.Second
 // elsewhere, nothing where quiet is asked for.
 type progress struct {
 	app   *app
-	mu    sync.Mutex // of what follows; a run that was given up may go on for a while
-	over  bool
 	files int
 	total int64
 	begin time.Time
-	bar   *progressbar.ProgressBar
-	quit  chan struct{}
-	wg    sync.WaitGroup
+	done  atomic.Int64
 
-	done atomic.Int64
+	mu      sync.Mutex // of what follows: a build that hangs is stopped under its feet
+	stopped bool
+	bar     *progressbar.ProgressBar
+	quit    chan struct{}
+	wg      sync.WaitGroup
 }
 
 // start is called again when changed sources are looked at again.
 func (p *progress) start(files int, bytes int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.over {
-		return
-	}
 	p.end()
 	p.files, p.total, p.begin = files, bytes, time.Now()
 	p.done.Store(0)
-	if p.app.quiet {
+	if p.app.quiet || p.stopped {
 		return
 	}
 	if isTerminal(p.app.stderr) && p.app.logFormat == "text" {
@@ -95,7 +92,7 @@ func (p *progress) line() string {
 		100*done/max(p.total, 1), size(int64(rate)), left)
 }
 
-// end ends the display; the lock is held.
+// end takes the display away; the lock is held.
 func (p *progress) end() {
 	if p.quit != nil {
 		close(p.quit)
@@ -112,7 +109,7 @@ func (p *progress) end() {
 func (p *progress) stop(ok bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.over = true
+	p.stopped = true
 	p.end()
 	if !ok {
 		return

@@ -75,7 +75,7 @@ func (s *server) answer(message string, err error) control.Answer {
 }
 
 // reloadNow reloads and tells the log how that ended: at level same if nothing
-// changed. Nothing that goes wrong ends the mount.
+// changed, or it failed as the last time. Nothing that goes wrong ends the mount.
 func (s *server) reloadNow(ctx context.Context, why string, same slog.Level) (message string, err error) {
 	changed := false
 	defer func() {
@@ -83,10 +83,15 @@ func (s *server) reloadNow(ctx context.Context, why string, same slog.Level) (me
 			err = fmt.Errorf("a defect in vzip made it fail: %v", v)
 		}
 		if err != nil {
-			s.log.Error(fmt.Sprintf("%s failed, the old generation stays: %v", why, err))
+			level := slog.LevelError
+			if was := s.failure.Swap(err.Error()); was == err.Error() && same < slog.LevelInfo {
+				level = same
+			}
+			s.log.Log(ctx, level, fmt.Sprintf("%s failed, the old generation stays: %v", why, err))
 			s.status(fmt.Sprintf("%s failed, generation %d stays", why, s.number.Load()))
 			return
 		}
+		s.failure.Store("")
 		level := slog.LevelInfo
 		if !changed {
 			level = same

@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -21,7 +22,7 @@ import (
 // have beside testscript's own are in commands_test.go.
 func TestScript(t *testing.T) {
 	t.Parallel()
-	deadline := time.Now().Add(4 * time.Minute)
+	deadline := time.Now().Add(6 * time.Minute)
 	if d, ok := t.Deadline(); ok && d.Before(deadline) {
 		deadline = d
 	}
@@ -46,6 +47,7 @@ func setUpScript(env *testscript.Env) error {
 		"XDG_CACHE_HOME": filepath.Join(env.WorkDir, "cache"),
 		"LC_ALL":         "C.UTF-8",
 		"TZ":             "UTC",
+		"RACE_DETECTOR":  strconv.FormatBool(raceDetector),
 		"VZIP_TEST":      env.WorkDir, // tells the script's processes from others
 	} {
 		env.Setenv(name, value)

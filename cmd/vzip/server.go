@@ -25,12 +25,14 @@ type server struct {
 	dir     string // the mountpoint
 	reader  *verified.Reader
 	mounted *vfs.Mounted
-	changed func()       // is told that a source has other bytes; may be nil
-	folder  func(string) // is told each source folder before it is listed; may be nil
+	changed func()         // is told that a source has other bytes; may be nil
+	folder  func(string)   // is told each source folder before it is listed; may be nil
+	sources func([]string) // is told the layout's sources before they are looked at; may be nil
 
 	reloading sync.Mutex
 	current   atomic.Pointer[generation.Generation]
 	number    atomic.Int64 // of the current generation
+	failure   atomic.Value // why the last reload failed, a string; "" if it did not
 }
 
 func (s *server) generation() *generation.Generation { return s.current.Load() }
@@ -77,6 +79,9 @@ func (s *server) start(ctx context.Context, l *layout.Layout, o vfs.Options) err
 
 // next builds the generation after the current one.
 func (s *server) next(ctx context.Context, l *layout.Layout, progress bool) (*generation.Generation, error) {
+	if s.sources != nil {
+		s.sources(l.Sources())
+	}
 	g, err := s.build(ctx, l, building{reader: s.reader, before: s.generation(), report: s.report, folder: s.folder, progress: progress})
 	if err != nil {
 		return nil, err

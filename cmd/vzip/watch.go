@@ -14,7 +14,8 @@ import (
 
 const (
 	// quiet is how long nothing has to change before a change is looked into, and
-	// longest how long one that goes on is waited for.
+	// longest how long one that goes on is waited for. So long is the first pause
+	// after a look that failed, too: nobody tells that a program has closed a file.
 	quiet   = 500 * time.Millisecond
 	longest = 10 * time.Second
 )
@@ -30,22 +31,47 @@ type watcher struct {
 	trigger chan struct{}     // has room for one
 
 	mu      sync.Mutex
-	watched map[string]bool // folders; true: listed since the last reload began
-	refused bool            // the kernel watches no more folders, which was told
+	watched map[string]*watched // by folder
+	single  map[string]bool     // the layout and sources, in folders that are no sources perhaps
+	refused bool                // the kernel watches no more folders, which was told
+}
+
+// watched is a folder.
+type watched struct {
+	source       bool // all in it matters
+	seen, listed bool // since the last reload began: as a source, if listed
 }
 
 // newWatcher has to be called before the sources are looked at.
 func (s *server) newWatcher(sweep time.Duration) *watcher {
-	w := &watcher{server: s, sweep: sweep, trigger: make(chan struct{}, 1), watched: map[string]bool{}}
+	w := &watcher{server: s, sweep: sweep, trigger: make(chan struct{}, 1), watched: map[string]*watched{}}
 	var err error
 	if w.fs, err = fsnotify.NewWatcher(); err != nil {
 		s.warn(fmt.Sprintf("changes are noticed only every %v: %v", sweep, err))
 	}
-	s.folder = w.add
+	s.folder = func(path string) { w.add(path, true) }
+	s.sources = w.addParents
 	s.changed = w.pull
-	w.add(filepath.Dir(s.file))
-	w.watched[filepath.Dir(s.file)] = false
+	w.addParents(nil)
 	return w
+}
+
+// addParents watches the folders that the layout and sources are in: of a file, or
+// when another folder takes the place of one, only these tell.
+func (w *watcher) addParents(sources []string) {
+	single := map[string]bool{w.file: true}
+	if real, err := filepath.EvalSymlinks(w.file); err == nil {
+		single[real] = true
+	}
+	for _, path := range sources {
+		single[path] = true
+	}
+	w.mu.Lock()
+	w.single = single
+	w.mu.Unlock()
+	for path := range single {
+		w.add(filepath.Dir(path), false)
+	}
 }
 
 // pull asks for a reload soon.
@@ -56,19 +82,25 @@ func (w *watcher) pull() {
 	}
 }
 
-// add watches a folder.
-func (w *watcher) add(folder string) {
+// add watches a folder, that a source has or that has a source.
+func (w *watcher) add(folder string, source bool) {
 	if w.fs == nil {
 		return
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.watched[folder] {
+	was := w.watched[folder]
+	if was != nil && was.seen {
+		was.listed = was.listed || source
 		return
 	}
 	// Also what is watched already: another folder may have taken its place.
 	if err := w.fs.Add(folder); err == nil {
-		w.watched[folder] = true
+		if was == nil {
+			was = &watched{source: source}
+			w.watched[folder] = was
+		}
+		was.seen, was.listed = true, source
 	} else if !w.refused {
 		w.refused = true
 		w.warn(fmt.Sprintf("%s can't be watched, and perhaps others: %v; changes there are noticed only every %v (fs.inotify.max_user_watches may be too small)", folder, err, w.sweep))
@@ -94,6 +126,16 @@ func (w *watcher) run(ctx context.Context) {
 		}
 		rest.Reset(max(0, min(quiet, time.Until(first.Add(longest)))))
 	}
+	again := longest
+	look := func(why string) {
+		first = time.Time{}
+		if w.reloadWatched(ctx, why) == nil {
+			again = longest
+			return
+		}
+		rest.Reset(min(again, w.sweep))
+		again *= 2
+	}
 	for {
 		select {
 		case <-ctx.Done():
@@ -110,41 +152,56 @@ func (w *watcher) run(ctx context.Context) {
 		case <-w.trigger:
 			soon()
 		case <-rest.C:
-			first = time.Time{}
-			w.reloadWatched(ctx, "a change")
+			look("a change")
 		case <-sweep.C:
-			w.reloadWatched(ctx, "a look at all sources")
+			look("a look at all sources")
 		}
 	}
 }
 
-// matters tells whether an event has to do with what is shown: in the layout's own
-// folder, if it is no source's, only the layout does.
+// matters tells whether an event has to do with what is shown.
 func (w *watcher) matters(e fsnotify.Event) bool {
-	if filepath.Dir(e.Name) != filepath.Dir(w.file) || e.Name == w.file {
-		return true
-	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.watched[filepath.Dir(e.Name)]
+	is, in := w.watched[e.Name], w.watched[filepath.Dir(e.Name)]
+	return w.single[e.Name] || is != nil && is.source || in == nil || in.source
 }
 
 // reloadWatched reloads, and stops watching what is no source any more.
-func (w *watcher) reloadWatched(ctx context.Context, why string) {
+func (w *watcher) reloadWatched(ctx context.Context, why string) error {
 	w.mu.Lock()
-	for folder := range w.watched {
-		w.watched[folder] = false
+	for _, is := range w.watched {
+		is.seen, is.listed = false, false
 	}
 	w.mu.Unlock()
-	if _, err := w.reloadNow(ctx, why, slog.LevelDebug); err != nil || w.fs == nil {
-		return // what is watched may still be needed
+	_, err := w.reloadNow(ctx, why, slog.LevelDebug)
+	if w.fs == nil {
+		return err
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for folder, listed := range w.watched {
-		if !listed && folder != filepath.Dir(w.file) {
+	removed := false
+	for folder, is := range w.watched {
+		switch {
+		case err != nil: // what is watched may still be needed
+			is.source = is.source || is.listed
+		case is.seen:
+			is.source = is.listed
+		default:
 			delete(w.watched, folder)
-			_ = w.fs.Remove(folder) // it may be gone
+			removed = w.fs.Remove(folder) == nil || removed // it may be gone
 		}
 	}
+	if !removed {
+		return err
+	}
+	// A folder that is there under another name had one watch for both, which went
+	// with the old name; what changed meanwhile nobody has told.
+	for folder, is := range w.watched {
+		if w.fs.Add(folder) != nil {
+			is.seen = false
+		}
+	}
+	w.pull()
+	return err
 }

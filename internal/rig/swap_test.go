@@ -100,7 +100,7 @@ func (tr *trap) run(t *testing.T, rnd *rand.Rand, n int, bind bool, stop <-chan 
 			enough = true
 		default:
 		}
-		for range 1 + rnd.IntN(100) {
+		for range 1 + rnd.IntN(figure.N(100, 5000)) {
 			flip(rnd.IntN(len(out)))
 		}
 		if bind {
