@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"vzip/internal/require"
 )
 
 const manyValues = "the layout file has more than 200,000 keys, list items and comments: split it"
@@ -102,34 +104,53 @@ func TestHostileFiles(t *testing.T) {
 		return
 	}
 	dir := t.TempDir()
+	program := "/proc/self/exe"
+	if raceDetector {
+		program = withoutRaceDetector(t, dir)
+	}
 	for _, tt := range hostile {
 		t.Run(tt.name, func(t *testing.T) {
 			file := filepath.Join(dir, "layout.yaml")
 			must(t, os.WriteFile(file, []byte(tt.text()), 0o644))
-			cpu, memory, says := costs(t, file)
+			cpu, memory, says := costs(t, program, file)
+			for range 2 { // a busy machine makes programs take more
+				if cpu > time.Second {
+					cpu, memory, says = costs(t, program, file)
+				}
+			}
 			t.Logf("%4d ms, %3d MiB", cpu.Milliseconds(), memory>>20)
 			first, _, _ := strings.Cut(says, "\n")
 			if !strings.Contains(first, tt.want) || len(first) > 2000 {
 				t.Errorf("got %.500q, want %q", first, tt.want)
 			}
-			limit := time.Second
-			if raceDetector {
-				limit *= 15
-			}
-			if cpu > limit || memory > 256<<20 && !raceDetector {
-				t.Errorf("takes %v of CPU time and %d MiB, should take at most %v and 256 MiB", cpu, memory>>20, limit)
+			if cpu > time.Second || memory > 256<<20 {
+				t.Errorf("takes %v of CPU time and %d MiB, should take at most 1 s and 256 MiB", cpu, memory>>20)
 			}
 		})
 	}
 }
 
+// withoutRaceDetector builds these tests again: with it the parser takes ten times as
+// long.
+func withoutRaceDetector(t *testing.T, dir string) string {
+	t.Helper()
+	require.Needs(t, "go")
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	defer cancel()
+	out, err := exec.CommandContext(ctx, "go", "test", "-c", "-o", dir+"/layout.test", ".").CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return dir + "/layout.test"
+}
+
 // costs loads a layout file in a process of its own, and returns the CPU time and
 // memory (bytes) it took, and what was said.
-func costs(t *testing.T, file string) (cpu time.Duration, memory int64, says string) {
+func costs(t *testing.T, program, file string) (cpu time.Duration, memory int64, says string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, "/proc/self/exe", "-test.run=^TestHostileFiles$")
+	cmd := exec.CommandContext(ctx, program, "-test.run=^TestHostileFiles$")
 	cmd.Env = append(os.Environ(), childVar+"_LOAD="+file)
 	out, err := cmd.Output()
 	before, after, found := bytes.Cut(out, []byte("\nKILOBYTES "))

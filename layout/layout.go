@@ -26,6 +26,8 @@ type Layout struct {
 	File     string // as given by the user, for messages
 	Path     string // the same, absolute
 	Archives []Archive
+	// Pulse counts what is asked about the sources, here and by who reads them.
+	Pulse source.Pulse
 
 	roots []string // folders that sources are below, each once
 }
@@ -247,7 +249,7 @@ func (l *Layout) findSources(problems *Problems) {
 			if err == nil {
 				real, err = filepath.EvalSymlinks(m.Source)
 			}
-			ref := source.Ref{Root: real, Rel: ".", Follow: l.Archives[a].Symlinks == SymlinksFollow}
+			ref := source.Ref{Root: real, Rel: ".", Follow: l.Archives[a].Symlinks == SymlinksFollow, Pulse: &l.Pulse}
 			if err == nil && !fi.IsDir() {
 				ref.Root, ref.Rel = filepath.Dir(real), filepath.Base(real)
 			}

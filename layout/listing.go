@@ -24,6 +24,7 @@ type listed struct {
 }
 
 type listing struct {
+	self     source.Stat // the folder's own
 	children []source.Child
 	err      error
 	left     int // mappings that have not asked yet
@@ -64,12 +65,12 @@ func (l *listings) tell(folder string) {
 
 // read is [source.Ref.ReadDir], sorted by name, so that what is wrong is told in
 // one order everywhere. The children must not be changed.
-func (l *listings) read(ref source.Ref, access bool) ([]source.Child, error) {
+func (l *listings) read(ref source.Ref, access bool) (source.Stat, []source.Child, error) {
 	folder := listed{ref.Path(), ref.Follow}
 	have, ok := l.kept[folder]
 	if !ok {
 		l.tell(folder.path)
-		have.children, have.err = ref.ReadDir(access)
+		have.self, have.children, have.err = ref.ReadDir(access)
 		slices.SortFunc(have.children, func(a, b source.Child) int { return strings.Compare(a.Name, b.Name) })
 		have.left = l.users(folder.path)
 	}
@@ -78,5 +79,5 @@ func (l *listings) read(ref source.Ref, access bool) ([]source.Child, error) {
 	} else {
 		delete(l.kept, folder)
 	}
-	return have.children, have.err
+	return have.self, have.children, have.err
 }

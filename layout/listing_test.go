@@ -48,7 +48,7 @@ archives:
 	}{{".", 2}, {"a", 3}, {"a/b", 3}, {"c", 3}} {
 		ref := src
 		ref.Rel = tt.rel
-		before, err := listings.read(ref, false)
+		_, before, err := listings.read(ref, false)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -59,7 +59,7 @@ archives:
 			if _, kept := listings.kept[listed{ref.Path(), false}]; !kept {
 				t.Errorf("%s: forgotten too early", tt.rel)
 			}
-			again, err := listings.read(ref, false)
+			_, again, err := listings.read(ref, false)
 			if err != nil || len(again) != len(before) {
 				t.Errorf("%s: listed again: got %d names and %v, want %d", tt.rel, len(again), err, len(before))
 			}
@@ -67,7 +67,7 @@ archives:
 		if _, kept := listings.kept[listed{ref.Path(), false}]; kept {
 			t.Errorf("%s: kept after all mappings have it", tt.rel)
 		}
-		fresh, err := listings.read(ref, false)
+		_, fresh, err := listings.read(ref, false)
 		if err != nil || len(fresh) != len(before)+1 {
 			t.Errorf("%s: after all mappings: got %d names and %v, want %d", tt.rel, len(fresh), err, len(before)+1)
 		}

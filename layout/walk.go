@@ -140,12 +140,22 @@ func (w *walker) folder(it item, whole bool) {
 	}
 	ref := w.m.ref
 	ref.Rel = it.rel
-	children, err := w.listings.read(ref, w.access)
+	self, children, err := w.listings.read(ref, w.access)
 	if errors.Is(err, fs.ErrNotExist) && ref.Rel != w.m.ref.Rel {
 		return // deleted since the folder above was listed
 	}
 	if err != nil {
 		w.source("source folder %s: %v: make it readable, or exclude it", ref.Path(), cause(err))
+		return
+	}
+	// Since the folder above was listed another may have taken its place, or
+	// something may have been mounted there: what was opened counts.
+	switch it.stat = self; {
+	case w.mounts.vzip[self.Dev]:
+		w.vzipInside(ref.Path())
+		return
+	case w.a.OneFileSystem && self.Dev != w.dev:
+		w.passed.add("%s", ref.Path())
 		return
 	}
 	w.above = append(w.above, it)

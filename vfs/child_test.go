@@ -2,6 +2,7 @@ package vfs
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -10,7 +11,14 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime/debug"
+	"slices"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
 
+	"github.com/hanwen/go-fuse/v2/fs"
+	"github.com/hanwen/go-fuse/v2/fuse"
 	"golang.org/x/sys/unix"
 )
 
@@ -53,7 +61,8 @@ func readMain(args []string) error {
 	return out.Flush()
 }
 
-// readWays are the ways to read one part of a file.
+// readWays are the ways to read one part of a file. copy_file_range(2) is none: from
+// one file system to another it gives EXDEV, and programs take another way.
 var readWays = map[string]func(fd int, p part) ([]byte, error){
 	"pread":  preadPart,
 	"direct": preadPart,
@@ -88,11 +97,6 @@ var readWays = map[string]func(fd int, p part) ([]byte, error){
 	},
 	"sendfile": func(fd int, p part) ([]byte, error) {
 		return through(p, func(to int, off *int64, n int) (int, error) { return unix.Sendfile(to, fd, off, n) })
-	},
-	"copy_file_range": func(fd int, p part) ([]byte, error) {
-		return through(p, func(to int, off *int64, n int) (int, error) {
-			return unix.CopyFileRange(fd, off, to, nil, n, 0)
-		})
 	},
 	"splice": func(fd int, p part) ([]byte, error) {
 		var pipe [2]int
@@ -145,9 +149,20 @@ func through(p part, copyTo func(to int, off *int64, n int) (int, error)) ([]byt
 	return os.ReadFile(fmt.Sprintf("/proc/self/fd/%d", f.Fd()))
 }
 
-// serveMain mounts a file f at a folder, as a file system of the given type, until
-// it is killed.
-func serveMain(args []string) error { return errors.New("not yet") }
+// serveMain mounts at a folder, vzip's or another file system, until it is killed.
+func serveMain(args []string) error {
+	var err error
+	if args[0] == "vzip" {
+		_, err = Mount(args[1], names("f"), Options{})
+	} else {
+		_, err = fs.Mount(args[1], &fs.Inode{}, &fs.Options{MountOptions: fuse.MountOptions{Name: args[0], DirectMountStrict: true}})
+	}
+	if err != nil {
+		return err
+	}
+	fmt.Println("ready")
+	select {}
+}
 
 // followMain opens a file and maps it; for each line of its input it reads at
 // random places in all ways, judges that all of it is of one generation, and writes
@@ -198,9 +213,67 @@ func followMain(args []string) error {
 	return nil
 }
 
-func crowdMain(args []string) error { return errors.New("not yet") }
+// crowdMain reads so many bytes of a file in each of N threads at once, each at a place
+// of its own, and writes how many reads failed.
+func crowdMain(args []string) error {
+	n, err := strconv.Atoi(args[1])
+	if err != nil {
+		return err
+	}
+	size, err := strconv.Atoi(args[2])
+	if err != nil {
+		return err
+	}
+	fd, err := unix.Open(args[0], unix.O_RDONLY, 0)
+	if err != nil {
+		return err
+	}
+	var wg sync.WaitGroup
+	var failed atomic.Int64
+	for i := range int64(n) {
+		wg.Go(func() {
+			if _, err := unix.Pread(fd, make([]byte, size), i<<26); err != nil {
+				failed.Add(1)
+			}
+		})
+	}
+	wg.Wait()
+	_, err = fmt.Println(failed.Load())
+	return err
+}
 
-func latencyMain(args []string) error { return errors.New("not yet") }
+// latencyMain reads 128 KiB at N random places of a file, one after the other, and
+// writes how long the median, the 99th percentile and the slowest took, in µs.
+func latencyMain(args []string) error {
+	n, err := strconv.Atoi(args[1])
+	if err != nil {
+		return err
+	}
+	fd, err := unix.Open(args[0], unix.O_RDONLY, 0)
+	if err != nil {
+		return err
+	}
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil {
+		return err
+	}
+	took := make([]time.Duration, n)
+	buf, want := make([]byte, 128<<10), make([]byte, 128<<10)
+	for i := range took {
+		off := rand.Int64N(st.Size-int64(len(buf))) &^ (pageSize - 1)
+		began := time.Now()
+		if k, err := unix.Pread(fd, buf, off); k != len(buf) {
+			return fmt.Errorf("pread: %d bytes and error %v", k, err)
+		}
+		took[i] = time.Since(began)
+		if _, err := (numbered{}).ReadAt(want, off); err != nil || !bytes.Equal(buf, want) {
+			return fmt.Errorf("pread at %d: wrong bytes", off)
+		}
+	}
+	slices.Sort(took)
+	_, err = fmt.Println(took[n/2].Microseconds(), took[n*99/100].Microseconds(), took[n-1].Microseconds())
+	return err
+}
 
 // stormMain opens and reads a file again and again until its input ends, and writes
 // how often it opened, how often it read, and how often something was wrong.

@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"runtime/debug"
+	"sync"
 	"sync/atomic"
 	"syscall"
 
@@ -13,6 +13,7 @@ import (
 	"github.com/hanwen/go-fuse/v2/fuse"
 
 	"vzip/internal/oneline"
+	"vzip/internal/seeded"
 )
 
 // file is the node of a File, through all generations that have it.
@@ -39,13 +40,11 @@ func (n *file) is(f *File) bool {
 // looks the name up again and finds that one.
 type stale struct{}
 
-func (stale) Open() (Handle, error) { return nil, syscall.ESTALE }
-
-// retire makes the next open(2) of the node fail, and lets go of its content.
-func (n *file) retire() {
-	last := *n.state.Load()
-	last.Content = stale{}
-	n.state.Store(&last)
+func (stale) Open() (Handle, error) {
+	if seeded.On("old-node") {
+		return nil, syscall.EIO
+	}
+	return nil, syscall.ESTALE
 }
 
 // Open lets the kernel keep what it has cached of the file: a node's content
@@ -96,26 +95,61 @@ var (
 	_ fs.FileReleaser = (*handle)(nil)
 )
 
-// Read fills dest or fails: a short reply in the middle of a file would be taken
-// for its end.
+// Read gives as many bytes as dest has room for, or fails: a short reply in the
+// middle of a file would be taken for its end.
 func (h *handle) Read(ctx context.Context, dest []byte, off int64) (_ fuse.ReadResult, errno syscall.Errno) {
 	defer h.file.tree.recover("reading", h.file.path, &errno)
-	dest = dest[:max(0, min(int64(len(dest)), h.file.size-off))]
-	if len(dest) == 0 {
+	n := int(max(0, min(int64(len(dest)), h.file.size-off)))
+	if n == 0 {
 		return fuse.ReadResultData(nil), 0
 	}
 	r := newRequest(ctx)
 	defer r.finish()
-	n, err := h.ReadAt(r, dest, off)
+	data, err := h.Handle.Read(r, off, n)
+	if err == nil && seeded.On("short-read") {
+		n = len(data.Bytes())
+	}
 	switch {
-	case n == len(dest) && (err == nil || err == io.EOF):
-		return fuse.ReadResultData(dest), 0
+	case err == nil && len(data.Bytes()) == n:
+		x := replies.Get().(*reply)
+		x.Data = data
+		return x, 0
+	case err == nil:
+		data.Release()
 	case errors.Is(err, syscall.ESTALE):
 		return nil, syscall.ESTALE
 	case errors.Is(err, context.Canceled) && r.Err() != nil:
 		return nil, syscall.EINTR
 	}
 	return nil, syscall.EIO
+}
+
+// reply is Data on its way to the kernel. It is handed over as slices: of anything
+// else go-fuse says Done before the kernel has the bytes.
+type reply struct {
+	Data
+	slices [1][]byte
+}
+
+var replies = sync.Pool{New: func() any { return new(reply) }}
+
+func (r *reply) Bytes([]byte) ([]byte, fuse.Status) { return r.Data.Bytes(), fuse.OK }
+func (r *reply) Size() int                          { return len(r.Data.Bytes()) }
+
+// Slices returns the bytes for writev(2).
+func (r *reply) Slices() ([][]byte, fuse.Status) {
+	r.slices[0] = r.Data.Bytes()
+	if seeded.On("early-release") {
+		r.Data.Release()
+	}
+	return r.slices[:], fuse.OK
+}
+
+// Done is called when the kernel has the bytes.
+func (r *reply) Done() {
+	r.Release()
+	*r = reply{}
+	replies.Put(r)
 }
 
 func (h *handle) Release(context.Context) syscall.Errno {

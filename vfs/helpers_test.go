@@ -178,15 +178,35 @@ func unmountIdle(dir string) error {
 	}
 }
 
+// waitGone waits until a mount that is unmounted has ended. A mount namespace that
+// somebody else made meanwhile has a copy of it, for as long as that lives.
 func waitGone(t *testing.T, m *Mounted) {
 	t.Helper()
-	gone := make(chan struct{})
-	go func() { m.Wait(); close(gone) }()
-	select {
-	case <-gone:
-	case <-time.After(patience):
-		t.Fatal("the mount does not end")
+	for end := time.Now().Add(patience); ; {
+		select {
+		case <-m.gone:
+			return
+		case <-time.After(time.Second):
+		}
+		if copied(m.Dir) {
+			must(t, m.Abort())
+		} else if time.Now().After(end) {
+			t.Fatal("the mount does not end")
+		}
 	}
+}
+
+// copied tells whether a process of another mount namespace sees a mount that this
+// one doesn't.
+func copied(dir string) bool {
+	tables, _ := filepath.Glob("/proc/[0-9]*/mountinfo")
+	for _, table := range tables {
+		text, err := os.ReadFile(table)
+		if err == nil && strings.Contains(string(text), " "+dir+" ") {
+			return true
+		}
+	}
+	return false
 }
 
 func eventually(t *testing.T, what string, done func() bool) {
@@ -263,8 +283,31 @@ type static struct{ io.ReaderAt }
 
 func (c static) Open() (Handle, error) { return c, nil }
 
-func (c static) ReadAt(_ context.Context, p []byte, off int64) (int, error) {
-	return c.ReaderAt.ReadAt(p, off)
+func (c static) Read(_ context.Context, off int64, n int) (Data, error) {
+	return buffer(n, func(p []byte) (int, error) {
+		return c.ReaderAt.ReadAt(p, off)
+	})
 }
 
 func (c static) Close() {}
+
+// inMemory are bytes that are wrong once they were released.
+type inMemory []byte
+
+func (d inMemory) Bytes() []byte { return d }
+
+func (d inMemory) Release() {
+	for i := range d {
+		d[i] = ^d[i]
+	}
+}
+
+// buffer makes a Handle's answer of what an io.ReaderAt gives.
+func buffer(n int, read func(p []byte) (int, error)) (Data, error) {
+	p := make([]byte, n)
+	n, err := read(p)
+	if err != nil && err != io.EOF {
+		return nil, err
+	}
+	return inMemory(p[:max(n, 0)]), nil
+}

@@ -50,9 +50,14 @@ const (
 	maxRead = 1 << 20
 	// cacheTime is how long the kernel need not ask again about what never changes.
 	cacheTime = time.Hour
-	// maxBackground is how many requests of read-ahead may wait at once: so many
-	// that a source which hangs leaves room for the others.
-	maxBackground = 512
+	// maxBackground is how many requests of read-ahead may wait at once, of all files:
+	// once so many wait for a source that hangs, nobody can read anything. A reader
+	// has one or two of them. What waits takes an address range of maxRead and next
+	// to no memory.
+	maxBackground = 4096
+	// maxInflight bounds the buffers of requests that nobody waits for, such as
+	// FORGET, in bytes. A READ takes less than 1 KiB of it.
+	maxInflight = 64 << 20
 )
 
 // CheckDevice says why FUSE can't be used at all. fusermount3 opens the device
@@ -115,6 +120,8 @@ func mount(dir string, files []File, o Options, direct bool) (*Mounted, error) {
 			MaxWrite:          maxRead,
 			MaxBackground:     maxBackground,
 			DirectMountStrict: direct,
+
+			MaxInflightRequestBytes: maxInflight,
 			// Splicing may turn a failing read into a short reply, and pages in a
 			// pipe may change after they were checked.
 			DisableSplice: true,

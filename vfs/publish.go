@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"syscall"
+	"time"
 )
 
 // Publish shows files in place of those that are shown now, all at once. A path
@@ -21,14 +22,22 @@ func (m *Mounted) Publish(files []File) error {
 	defer t.publishing.Unlock()
 	old := t.current.Load()
 	g := t.build(files)
-	t.show(g)
-	t.notify(old, g)
+	replaced := t.show(g)
+	if t.notify(old, g) {
+		time.AfterFunc(openGrace, func() { t.retire(replaced) })
+	} else {
+		t.retire(replaced)
+	}
 	return nil
 }
 
-// show swaps the generations. Lookups that found a node of the old one just
-// before are cleared away by notify, and opening it gives ESTALE.
-func (t *tree) show(g *generation) {
+// openGrace is how long what was replaced can still be opened. Once the kernel
+// knows, only an open(2) that began before does that. ESTALE makes it look again,
+// but only once: it would fail where one generation follows closely on another.
+const openGrace = time.Second
+
+// show swaps the generations, and returns the files that are no longer shown.
+func (t *tree) show(g *generation) (replaced []*file) {
 	for _, d := range g.dirs {
 		for _, e := range d.entries {
 			if n, ok := e.node.(*file); ok {
@@ -46,16 +55,32 @@ func (t *tree) show(g *generation) {
 				b.current = false
 				t.free(b)
 				if n, ok := e.node.(*file); ok {
-					n.retire()
+					replaced = append(replaced, n)
 				}
 			}
 		}
 	}
+	return replaced
 }
 
-// notify makes the kernel forget what is no longer so. It waits for lookups in the
-// same folder, so that nothing these need may be held.
-func (t *tree) notify(old, g *generation) {
+// retire lets go of the contents of files that have not come back.
+func (t *tree) retire(replaced []*file) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, n := range replaced {
+		if !n.current {
+			last := *n.state.Load()
+			last.Content = stale{}
+			n.state.Store(&last)
+		}
+	}
+}
+
+// notify makes the kernel forget what is no longer so, and tells whether it has. It
+// waits for lookups in the same folder, so that nothing these need may be held.
+func (t *tree) notify(old, g *generation) (told bool) {
+	told = true
+	notified := func(n node, errno syscall.Errno) { told = t.notified(n, errno) && told }
 	for p, was := range old.dirs {
 		now := g.dirs[p]
 		if now == nil || now.node != was.node || !t.knows(was.node) {
@@ -64,22 +89,23 @@ func (t *tree) notify(old, g *generation) {
 		for name, e := range was.entries {
 			switch n := now.entries[name]; {
 			case n.node == nil && e.file != nil:
-				t.notified(e.node, now.node.NotifyDelete(name, e.node.EmbeddedInode()))
+				notified(e.node, now.node.NotifyDelete(name, e.node.EmbeddedInode()))
 			case n.node != e.node: // not as deleted, which a folder never recovers from
-				t.notified(e.node, now.node.NotifyEntry(name))
+				notified(e.node, now.node.NotifyEntry(name))
 			case e.file != nil && !sameAttributes(e.file, n.file) && t.knows(e.node):
-				t.notified(e.node, e.node.EmbeddedInode().NotifyContent(attributesOnly, 0))
+				notified(e.node, e.node.EmbeddedInode().NotifyContent(attributesOnly, 0))
 			}
 		}
 		for name, e := range now.entries {
 			if _, ok := was.entries[name]; !ok { // that there was none is cached, too
-				t.notified(e.node, now.node.NotifyEntry(name))
+				notified(e.node, now.node.NotifyEntry(name))
 			}
 		}
 		if was.folders != now.folders || was.modTime != now.modTime {
-			t.notified(now.node, now.node.NotifyContent(attributesOnly, 0))
+			notified(now.node, now.node.NotifyContent(attributesOnly, 0))
 		}
 	}
+	return told
 }
 
 // attributesOnly is an offset for NotifyContent that leaves cached pages alone.
@@ -95,12 +121,13 @@ func (t *tree) knows(n node) bool {
 	return n.common().known
 }
 
-// notified tells of an unexpected answer: of what the kernel does not know it says
-// ENOENT, and when the mount has ended, one of the others.
-func (t *tree) notified(n node, errno syscall.Errno) {
+// notified tells whether the kernel now knows no better. It says ENOENT of what it
+// had not cached, and one of the others when the mount has ended.
+func (t *tree) notified(n node, errno syscall.Errno) bool {
 	switch errno {
 	case 0, syscall.ENOENT, syscall.ENODEV, syscall.ENOTCONN, syscall.EBADF:
-	default:
-		t.debug(fmt.Sprintf("%s: what the kernel has cached of it may be old: %v", n.common().path, errno))
+		return true
 	}
+	t.debug(fmt.Sprintf("%s: what the kernel has cached of it may be old: %v", n.common().path, errno))
+	return false
 }

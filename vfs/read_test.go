@@ -1,6 +1,7 @@
 package vfs
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -36,6 +37,54 @@ func TestVFSRead(t *testing.T) {
 		parts := []part{{0, 1}, {0, 100_000}, {4090, 20}, {size / 2, 70_000}, {size - 1, 1}, {size - 1, 10}, {size - 5000, 1 << 20}, {size, 1}, {size + 5, 5000}}
 		parts = slices.DeleteFunc(parts, func(p part) bool { return p.off < 0 })
 		wantPattern(t, path, size, parts...)
+	}
+}
+
+// Every way to read gives the same bytes.
+func TestVFSReadWays(t *testing.T) {
+	dir := mountDir(t)
+	const size = 3<<20 + 12345
+	serve(t, dir, []File{{Path: "f", Size: size, Inode: 2, Mode: 0o444, Content: static{pattern{size}}}}, Options{})
+	parts := []part{
+		{0, 1}, {0, 4096}, {4095, 2}, {128<<10 - 1, 2}, {1<<20 - 10, 20}, {1 << 20, 1 << 20}, {777, 300_001},
+		{size - 4096, 4096}, {size - 1, 1}, {size - 1, 100}, {size - 5000, 1 << 20}, {size, 10}, {0, size}, {0, size + 1},
+	}
+	for way := range readWays {
+		list := parts
+		if way == "direct" { // in whole pages only
+			list = []part{{0, 4096}, {4096, 8192}, {1<<20 - 4096, 8192}, {1 << 20, 2 << 20}, {size / 4096 * 4096, 4096}, {0, 4 << 20}, {4 << 20, 4096}}
+		}
+		results := read(t, way, dir+"/f", list...)
+		for i, r := range results {
+			p := list[i]
+			want := make([]byte, p.n)
+			n, _ := pattern{size}.ReadAt(want, p.off)
+			if r.errno != 0 || !bytes.Equal(r.data, want[:n]) {
+				t.Errorf("%s of %+v: got %d bytes and error %v, want %d bytes", way, p, len(r.data), r.errno, n)
+			}
+		}
+		if len(results) != len(list) {
+			t.Errorf("%s: got %d results, want %d", way, len(results), len(list))
+		}
+	}
+}
+
+// A read that fails does so in every way to read.
+func TestVFSReadWaysFail(t *testing.T) {
+	dir := mountDir(t)
+	const size = 1 << 20
+	serve(t, dir, []File{{Path: "f", Size: size, Inode: 2, Mode: 0o444,
+		Content: static{readerFunc(func(p []byte, off int64) (int, error) { return 0, unix.ESTALE })}}}, Options{})
+	for way := range readWays {
+		want := unix.ESTALE
+		if way == "mmap" {
+			want = unix.EIO // SIGBUS
+		}
+		for _, r := range read(t, way, dir+"/f", part{0, 4096}, part{8192, 1 << 18}) {
+			if r.errno != want || len(r.data) > 0 {
+				t.Errorf("%s: got %d bytes and error %v, want %v", way, len(r.data), r.errno, want)
+			}
+		}
 	}
 }
 

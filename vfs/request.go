@@ -29,6 +29,9 @@ var _ context.Context = (*request)(nil)
 // callerPoll is how often the caller of an interrupted request is looked at.
 const callerPoll = 50 * time.Millisecond
 
+// endPoll is how often the caller of a request that takes long is looked at.
+const endPoll = time.Second
+
 func newRequest(ctx context.Context) *request {
 	c, ok := ctx.(*fuse.Context)
 	if !ok { // go-fuse gives no other
@@ -67,10 +70,19 @@ func (r *request) Err() error {
 
 func (r *request) watch() {
 	defer close(r.done)
-	select {
-	case <-r.finished:
-		return
-	case <-r.Cancel:
+	for interrupted := false; !interrupted; {
+		select {
+		case <-r.finished:
+			return
+		case <-r.Cancel:
+			interrupted = true
+		case <-time.After(endPoll):
+			// The kernel does not take back what it read ahead for a process that
+			// has ended. 0 is one of another PID namespace.
+			if killed, _ := look(r.Pid); killed && r.Pid != 0 {
+				return
+			}
+		}
 	}
 	// Just after a signal the caller is awake for a moment.
 	for awake := 0; awake < 3; {

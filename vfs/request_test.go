@@ -26,15 +26,17 @@ func newWaiting() *waiting {
 func (w *waiting) Open() (Handle, error) { return w, nil }
 func (w *waiting) Close()                {}
 
-func (w *waiting) ReadAt(ctx context.Context, p []byte, off int64) (int, error) {
-	w.asked <- struct{}{}
-	select {
-	case <-w.answer:
-		return pattern{1 << 40}.ReadAt(p, off)
-	case <-ctx.Done():
-		w.ended <- ctx.Err()
-		return 0, ctx.Err()
-	}
+func (w *waiting) Read(ctx context.Context, off int64, n int) (Data, error) {
+	return buffer(n, func(p []byte) (int, error) {
+		w.asked <- struct{}{}
+		select {
+		case <-w.answer:
+			return numbered{}.ReadAt(p, off)
+		case <-ctx.Done():
+			w.ended <- ctx.Err()
+			return 0, ctx.Err()
+		}
+	})
 }
 
 // A killed reader gives its place free at once; a signal that a reader handles does

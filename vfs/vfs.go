@@ -31,21 +31,28 @@ type File struct {
 // Content is where the bytes of a file come from.
 type Content interface {
 	// Open is asked at each open(2). An error that wraps ESTALE reaches the caller
-	// as such, any other as EIO. A call that began before Publish replaced the
-	// content may still be running after Publish returned.
+	// as such, any other as EIO. It may still be asked for a second after Publish
+	// replaced the content, by callers who found the file before; ESTALE then makes
+	// the kernel look the name up again, once.
 	Open() (Handle, error)
 }
 
 // Handle is an open file. It may be read by any number of goroutines.
 type Handle interface {
-	// ReadAt fills p, which never reaches beyond the file's size, or gives an
-	// error: one that wraps ESTALE reaches the reader as such, any other as EIO.
-	// ctx ends when nobody waits for the answer any more, because who asked is
-	// killed or the mount has ended; return its error then. p must not be used after
-	// the return.
-	ReadAt(ctx context.Context, p []byte, off int64) (int, error)
+	// Read returns the n bytes from off on, which never reach beyond the file's
+	// size, or an error: one that wraps ESTALE reaches the reader as such, any other
+	// as EIO. ctx ends when nobody waits for the answer any more; an error that wraps
+	// its own then ends the request. ctx must not be used after the return.
+	Read(ctx context.Context, off int64, n int) (Data, error)
 	// Close is called once, when the last descriptor is closed, or the mount ends.
 	Close()
+}
+
+// Data are the bytes that a read gave.
+type Data interface {
+	Bytes() []byte
+	// Release is called once, when they are not needed any more.
+	Release()
 }
 
 const (

@@ -21,7 +21,27 @@ import (
 )
 
 // load reads a layout file.
-func (a *app) load(file string) (*layout.Layout, error) { return layout.Load(file, os.LookupEnv) }
+func (a *app) load(file string) (*layout.Layout, error) {
+	type result struct {
+		l   *layout.Layout
+		err error
+	}
+	done := make(chan result, 1)
+	go func() {
+		l, err := layout.Load(file, os.LookupEnv)
+		done <- result{l, err}
+	}()
+	select {
+	case r := <-done:
+		return r.l, r.err
+	case <-time.After(loadTimeout):
+		return nil, &exitError{exitSource, fmt.Errorf("%s: a source in it, or the file itself, does not answer within %v: check the devices and servers that its sources are on", file, loadTimeout)}
+	}
+}
+
+// loadTimeout is how long a layout file and the folders that it names may take to
+// be found.
+const loadTimeout = 30 * time.Second
 
 // findArchive checks that a layout has an archive of that name.
 func findArchive(l *layout.Layout, name string) error {

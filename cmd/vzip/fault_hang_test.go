@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os/exec"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -26,10 +27,10 @@ var hungReads = faultfs.Rule{Path: "hung/**", Ops: []faultfs.Op{faultfs.Read}, H
 const hungReaders = 1000
 
 // mountHung mounts hung.zip, near.zip and good.zip.
-func mountHung(t *testing.T, flags ...string) (f *faulty, d *daemon) {
+func mountHung(t *testing.T, flags ...string) (f *faulty, d *served) {
 	t.Helper()
 	f = newFaulty(t, hungFiles)
-	return f, f.mount(f.layout(f.bad, "good"), append(flags, "--source-timeout", sourceTimeout.String())...)
+	return f, f.mount(f.layout(f.bad, "good"), slices.Concat([]string{"--source-timeout", sourceTimeout.String()}, flags)...)
 }
 
 // A thousand readers of a source that hangs get errors in time, and keep nobody
@@ -39,15 +40,15 @@ func TestFaultHungSource(t *testing.T) {
 	f, d := mountHung(t)
 	hung, good := f.oracle("hung.zip"), f.oracle("good.zip")
 
-	before := d.read("good.zip", good, readers{Threads: 4, Length: 4096, Buffered: 5})
+	before := d.read("good.zip", good, readers{Threads: 4, Length: 4096, Buffered: true})
 	time.Sleep(time.Second)
 	quiet := timesOf(t, "before", before.outcomes())
 	threadsBefore := d.threads()
 
 	f.add(hungReads)
+	stuck := d.read("hung.zip", hung, readers{Threads: hungReaders, Reads: 1, Length: 4096, Buffered: true})
 	begin := time.Now()
-	stuck := d.read("hung.zip", hung, readers{Threads: hungReaders, Reads: 1, Length: 4096, Buffered: 5})
-	others := d.read("good.zip", good, readers{Threads: 4, Length: 4096, Buffered: 5})
+	others := d.read("good.zip", good, readers{Threads: 4, Length: 4096, Buffered: true})
 	var df, ls []time.Duration
 	most := 0
 	for time.Since(begin) < sourceTimeout-500*time.Millisecond {
@@ -60,8 +61,9 @@ func TestFaultHungSource(t *testing.T) {
 	var took []time.Duration
 	for _, o := range stuck.outcomes() {
 		took = append(took, o.Took)
-		if o.Errno != unix.EIO || o.Took < sourceTimeout-100*time.Millisecond || o.Took > late {
-			t.Errorf("a hung read gave error %v after %v, want %v between %v and %v", o.Errno, o.Took, unix.EIO, sourceTimeout, late)
+		// Who comes later need not wait as long as the first one.
+		if o.Errno != unix.EIO || o.At+o.Took < sourceTimeout || o.Took > late {
+			t.Errorf("a hung read, %v after the first one, gave error %v after %v, want %v not before %v, and %v at most", o.At, o.Errno, o.Took, unix.EIO, sourceTimeout, late)
 			break
 		}
 	}
@@ -104,14 +106,14 @@ func timeOf(t *testing.T, name string, args ...string) time.Duration {
 // to others, of the same file system, too.
 func TestFaultHungReadersKilled(t *testing.T) {
 	t.Parallel()
-	f, d := mountHung(t)
+	f, d := mountHung(t, "--source-timeout", "30s") // nobody ends by that
 	hung, near := f.oracle("hung.zip"), f.oracle("near.zip")
 	f.add(hungReads)
 	var gone []time.Duration
 	const each = 300
 	rounds := figure.N(3, 30)
 	for range rounds {
-		c := d.read("hung.zip", hung, readers{Threads: each, Reads: 1, Length: 4096, Buffered: 5})
+		c := d.read("hung.zip", hung, readers{Threads: each, Reads: 1, Length: 4096, Buffered: true})
 		time.Sleep(500 * time.Millisecond)
 		begin := time.Now()
 		must(t, c.cmd.Process.Kill())
@@ -122,8 +124,8 @@ func TestFaultHungReadersKilled(t *testing.T) {
 			t.Fatal("killed readers do not end")
 		}
 	}
-	if s := timesOfAll(gone); s.most > time.Second {
-		t.Errorf("killed readers took %v to end, want less than 1s", s)
+	if s := timesOfAll(gone); s.most > sourceTimeout {
+		t.Errorf("killed readers took %v to end, want less than %v", s, sourceTimeout)
 	}
 	free := d.wantSoon("near.zip", near, 1<<20, 4096, slack)
 	if n := d.threads(); n >= 200 {
@@ -223,10 +225,11 @@ func TestFaultHungHash(t *testing.T) {
 			f := newFaulty(t, map[string]int{"hung/file": 1 << 20, "good/file": 1 << 20})
 			name := f.bad + "/hung"
 			rule := faultfs.Rule{Path: "hung/file", Ops: []faultfs.Op{op}, Hang: true}
-			if op == faultfs.Opendir {
+			switch op {
+			case faultfs.Opendir:
 				rule.Path = "hung"
-			} else {
-				name += "/file"
+			case faultfs.Read, faultfs.Open:
+				name += "/file" // what hangs earlier is the listing of its folder
 			}
 			f.add(rule)
 			begin := time.Now()
@@ -268,7 +271,7 @@ func TestFaultHungHashInterrupted(t *testing.T) {
 			if !d.ended(slack) {
 				t.Fatal("it goes on after SIGINT")
 			}
-			if took := time.Since(begin); took > time.Second {
+			if took := time.Since(begin); took > 2*time.Second {
 				t.Errorf("ended %v after SIGINT, want at once", took)
 			}
 			if code := d.cmd.ProcessState.ExitCode(); code != exitFailure {

@@ -175,8 +175,8 @@ func (f *faulty) dataAt(archive, entry string) int64 {
 	return 0
 }
 
-// daemon is "vzip mount", running.
-type daemon struct {
+// served is "vzip mount", running.
+type served struct {
 	t    *testing.T
 	f    *faulty
 	mnt  string
@@ -188,11 +188,11 @@ type daemon struct {
 }
 
 // run starts "vzip mount" and does not wait for anything.
-func (f *faulty) run(layout string, flags ...string) *daemon {
+func (f *faulty) run(layout string, flags ...string) *served {
 	f.t.Helper()
 	mnt, err := os.MkdirTemp(f.dir, "mnt")
 	must(f.t, err)
-	d := &daemon{t: f.t, f: f, mnt: mnt, log: mnt + ".log", done: make(chan struct{}), held: map[string]int{}}
+	d := &served{t: f.t, f: f, mnt: mnt, log: mnt + ".log", done: make(chan struct{}), held: map[string]int{}}
 	log, err := os.Create(d.log)
 	must(f.t, err)
 	defer log.Close()
@@ -221,7 +221,7 @@ func (f *faulty) run(layout string, flags ...string) *daemon {
 }
 
 // mount starts "vzip mount" and waits until its archives are there.
-func (f *faulty) mount(layout string, flags ...string) *daemon {
+func (f *faulty) mount(layout string, flags ...string) *served {
 	f.t.Helper()
 	d := f.run(layout, flags...)
 	for end := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
@@ -237,7 +237,7 @@ func (f *faulty) mount(layout string, flags ...string) *daemon {
 }
 
 // ended tells whether the program ends in that time.
-func (d *daemon) ended(within time.Duration) bool {
+func (d *served) ended(within time.Duration) bool {
 	select {
 	case <-d.done:
 		return true
@@ -253,7 +253,7 @@ func (d *daemon) ended(within time.Duration) bool {
 
 // hold opens an archive for all reads of it to come: one that is known to be stale
 // can't be opened any more.
-func (d *daemon) hold(archive string) {
+func (d *served) hold(archive string) {
 	d.t.Helper()
 	fd, err := unix.Open(d.mnt+"/"+archive, unix.O_RDONLY|unix.O_DIRECT|unix.O_CLOEXEC, 0)
 	must(d.t, err)
@@ -261,7 +261,7 @@ func (d *daemon) hold(archive string) {
 }
 
 // letGo closes what hold opened.
-func (d *daemon) letGo() {
+func (d *served) letGo() {
 	for _, fd := range d.held {
 		unix.Close(fd)
 	}
@@ -269,7 +269,7 @@ func (d *daemon) letGo() {
 }
 
 // stop unmounts and waits for the end.
-func (d *daemon) stop() {
+func (d *served) stop() {
 	d.t.Helper()
 	d.letGo()
 	for end := time.Now().Add(patience); !d.ended(0) && time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
@@ -292,13 +292,13 @@ func (d *daemon) stop() {
 }
 
 // text is what the program has said.
-func (d *daemon) text() string {
+func (d *served) text() string {
 	text, _ := os.ReadFile(d.log)
 	return string(text)
 }
 
 // lines are the messages that have all these words.
-func (d *daemon) lines(words ...string) (found []string) {
+func (d *served) lines(words ...string) (found []string) {
 	for line := range strings.Lines(d.text()) {
 		if !slices.ContainsFunc(words, func(w string) bool { return !strings.Contains(line, w) }) {
 			found = append(found, line)
@@ -308,7 +308,7 @@ func (d *daemon) lines(words ...string) (found []string) {
 }
 
 // wantLines fails unless there are that many messages with all these words.
-func (d *daemon) wantLines(n int, words ...string) {
+func (d *served) wantLines(n int, words ...string) {
 	d.t.Helper()
 	if got := d.lines(words...); len(got) != n {
 		d.t.Errorf("%d messages have the words %q, want %d; all messages: %s", len(got), words, n, d.text())
@@ -316,14 +316,14 @@ func (d *daemon) wantLines(n int, words ...string) {
 }
 
 // threads is how many threads the program has.
-func (d *daemon) threads() int {
+func (d *served) threads() int {
 	tasks, _ := os.ReadDir(fmt.Sprintf("/proc/%d/task", d.cmd.Process.Pid))
 	return len(tasks)
 }
 
 // pread reads a part of an archive with one pread(2). Never from the kernel's
 // memory, so that the daemon has to answer.
-func (d *daemon) pread(archive string, off int64, n int) ([]byte, error) {
+func (d *served) pread(archive string, off int64, n int) ([]byte, error) {
 	fd, held := d.held[archive]
 	if !held {
 		var err error
@@ -361,7 +361,7 @@ func preadFull(fd int, off int64, n int) (data []byte, err error) {
 
 // check reads a part of an archive and fails if that gives other bytes, or less
 // of them. It returns the error of the read.
-func (d *daemon) check(archive string, want []byte, off int64, n int) error {
+func (d *served) check(archive string, want []byte, off int64, n int) error {
 	d.t.Helper()
 	want = want[off:min(off+int64(n), int64(len(want)))]
 	got, err := d.pread(archive, off, n)
@@ -370,14 +370,18 @@ func (d *daemon) check(archive string, want []byte, off int64, n int) error {
 	case len(got) != len(want):
 		d.t.Errorf("%s: pread of %d at %d gives %d bytes, want %d", archive, n, off, len(got), len(want))
 	case !bytes.Equal(got, want):
-		d.t.Errorf("%s: pread of %d at %d gives wrong bytes", archive, n, off)
+		i := 0
+		for got[i] == want[i] {
+			i++
+		}
+		d.t.Errorf("%s: pread of %d at %d gives wrong bytes from %d on: %x, want %x", archive, n, off, i, got[i:min(i+32, n)], want[i:min(i+32, n)])
 	}
 	return err
 }
 
 // checkAll reads an archive from end to end, and returns how many of its parts
 // were right and how many gave which error.
-func (d *daemon) checkAll(archive string, want []byte) (right int, errs map[error]int) {
+func (d *served) checkAll(archive string, want []byte) (right int, errs map[error]int) {
 	d.t.Helper()
 	errs = map[error]int{}
 	for off := int64(0); off < int64(len(want)); off += block {
@@ -391,7 +395,7 @@ func (d *daemon) checkAll(archive string, want []byte) (right int, errs map[erro
 }
 
 // wantAll fails unless an archive has these bytes.
-func (d *daemon) wantAll(archive string, want []byte) {
+func (d *served) wantAll(archive string, want []byte) {
 	d.t.Helper()
 	if _, errs := d.checkAll(archive, want); len(errs) > 0 {
 		d.t.Errorf("%s: got errors %v, want none; messages: %s", archive, errs, d.text())
@@ -400,17 +404,17 @@ func (d *daemon) wantAll(archive string, want []byte) {
 
 // wantSoon reads a part again and again until it can be read, and returns how
 // long that took.
-func (d *daemon) wantSoon(archive string, want []byte, off int64, n int, within time.Duration) time.Duration {
+func (d *served) wantSoon(archive string, want []byte, off int64, n int, within time.Duration) time.Duration {
 	d.t.Helper()
 	begin := time.Now()
 	for {
 		err := d.check(archive, want, off, n)
 		took := time.Since(begin)
-		if err == nil {
+		switch {
+		case took > within:
+			d.t.Errorf("%s: a read at %d gave error %v after %v, want its bytes within %v; messages: %s", archive, off, err, took, within, d.text())
 			return took
-		}
-		if took > within {
-			d.t.Errorf("%s: reads at %d still fail after %v: %v; messages: %s", archive, off, took, err, d.text())
+		case err == nil:
 			return took
 		}
 		time.Sleep(20 * time.Millisecond)
@@ -433,13 +437,14 @@ const readersVariable = "VZIP_FAULT_READERS"
 type readers struct {
 	Path, Oracle string // the archive, and a file with its bytes
 	Threads      int
-	Reads        int // of each thread; 0 for as many as there is time for, until standard input ends
-	Length       int // of each read
-	Buffered     int // of ten threads so many read through the kernel's memory
+	Reads        int  // of each thread; 0 for as many as there is time for, until standard input ends
+	Length       int  // of each read
+	Buffered     bool // every other thread reads through the kernel's memory
 }
 
 // outcome is what a read gave.
 type outcome struct {
+	At    time.Duration // since the first read of them all
 	Took  time.Duration
 	Errno unix.Errno
 	Wrong bool
@@ -459,7 +464,7 @@ func readersMain() error {
 	fds := make([]int, r.Threads)
 	for i := range fds {
 		flags := unix.O_RDONLY
-		if i%10 >= r.Buffered {
+		if !r.Buffered || i%2 == 0 {
 			flags |= unix.O_DIRECT
 		}
 		if fds[i], err = unix.Open(r.Path, flags, 0); err != nil {
@@ -471,9 +476,10 @@ func readersMain() error {
 	go func() { _, _ = io.Copy(io.Discard, os.Stdin); close(stop) }()
 	results := make([][]outcome, r.Threads)
 	done := make(chan int)
+	first := time.Now()
 	for i, fd := range fds {
 		go func() {
-			results[i] = r.read(fd, i, want, stop)
+			results[i] = r.read(fd, i, want, first, stop)
 			done <- i
 		}()
 	}
@@ -485,7 +491,7 @@ func readersMain() error {
 }
 
 // read is thread i of r: no two threads that read once read the same pages.
-func (r *readers) read(fd, i int, want []byte, stop chan struct{}) (all []outcome) {
+func (r *readers) read(fd, i int, want []byte, first time.Time, stop chan struct{}) (all []outcome) {
 	rnd := rand.New(rand.NewPCG(1, uint64(i)))
 	for n := 0; r.Reads == 0 || n < r.Reads; n++ {
 		select {
@@ -497,10 +503,12 @@ func (r *readers) read(fd, i int, want []byte, stop chan struct{}) (all []outcom
 		off := i % places * 8192
 		if n > 0 || r.Reads == 0 {
 			off = rnd.IntN(places) * 8192
+			time.Sleep(time.Millisecond)                                          // what is measured is no throughput
+			_ = unix.Fadvise(fd, int64(off), int64(r.Length), unix.FADV_DONTNEED) // the daemon has to answer
 		}
 		begin := time.Now()
 		got, err := preadOnce(fd, int64(off), r.Length)
-		o := outcome{Took: time.Since(begin)}
+		o := outcome{At: begin.Sub(first), Took: time.Since(begin)}
 		o.Errno, _ = err.(unix.Errno)
 		o.Wrong = err == nil && !bytes.Equal(got, want[off:off+r.Length])
 		all = append(all, o)
@@ -518,7 +526,7 @@ type crowd struct {
 }
 
 // read starts a process that reads an archive whose bytes are want.
-func (d *daemon) read(archive string, want []byte, r readers) *crowd {
+func (d *served) read(archive string, want []byte, r readers) *crowd {
 	d.t.Helper()
 	r.Path, r.Oracle = d.mnt+"/"+archive, filepath.Join(d.f.dir, archive+".oracle")
 	must(d.t, os.WriteFile(r.Oracle, want, 0o644))

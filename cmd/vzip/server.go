@@ -134,15 +134,12 @@ func (c content) Open() (vfs.Handle, error) {
 	return c, nil
 }
 
-// ReadAt copies what the archive read, which may go on reading when nobody waits
-// for it any more.
-func (c content) ReadAt(ctx context.Context, p []byte, off int64) (int, error) {
-	d, err := c.Archive.Read(ctx, off, len(p))
+func (c content) Read(ctx context.Context, off int64, n int) (vfs.Data, error) {
+	d, err := c.Archive.Read(ctx, off, n)
 	if err != nil {
-		return 0, err
+		return nil, err // not a nil *Data
 	}
-	defer d.Release()
-	return copy(p, d.Bytes()), nil
+	return d, nil
 }
 
 // reload shows the state that layout and sources have now, and says what changed,

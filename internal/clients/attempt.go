@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"time"
@@ -20,7 +21,7 @@ type attempt struct {
 	b           *bench
 	image       string // of the disk with the gated source
 	layout, mnt string
-	target      string       // empty folder for what the client makes
+	cell        string       // name of the folders for what the client makes
 	umount      func() error // the disk
 	gate        *gate
 	daemon      *exec.Cmd
@@ -37,15 +38,15 @@ type outcome struct {
 	exit   int
 	said   string // its messages
 	hung   bool   // it was killed
-	target string // folder with what it made
+	target string // folder with what it made, or a server got from it
 }
 
 // clientTime is how long a client may take for a cell.
 const clientTime = 90 * time.Second
 
 // try runs a client in a scenario. The error is that the cell could not be tried.
-func (b *bench) try(ctx context.Context, c client, s scenario, target string) (out outcome, err error) {
-	a := &attempt{b: b, image: b.path("disk.img"), layout: b.path("layout.yaml"), mnt: b.path("mnt"), target: target, daemonEnded: make(chan struct{})}
+func (b *bench) try(ctx context.Context, c client, s scenario, cell string) (out outcome, err error) {
+	a := &attempt{b: b, image: b.path("disk.img"), layout: b.path("layout.yaml"), mnt: b.path("mnt"), cell: cell, daemonEnded: make(chan struct{})}
 	if err := a.start(ctx); err != nil {
 		return out, errors.Join(err, a.end())
 	}
@@ -158,13 +159,13 @@ func (a *attempt) runClient(ctx context.Context, c client) (outcome, error) {
 	ctx, cancel := context.WithTimeout(ctx, clientTime)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "bash", "-c", c.words)
-	cmd.Dir = a.target
+	cmd.Dir = a.b.place(nowhere, a.cell)
 	// All that a client obeys is here. Programs are Debian's, also where others stand before them.
 	cmd.Env = []string{
 		"PATH=/usr/bin:/bin:/usr/sbin:/sbin", "HOME=" + a.b.path("home"), "LC_ALL=C.UTF-8", "TZ=UTC", "TMPDIR=" + a.b.dir,
 		"ARCHIVE=" + a.archive(), "MNT=" + a.mnt, "NAME=" + archiveName,
-		"HTTP=" + a.b.httpURL, "NGINX=" + a.b.nginxURL, "S3=" + a.b.s3URL,
-		"AWS_ACCESS_KEY_ID=" + s3Key, "AWS_SECRET_ACCESS_KEY=" + s3Secret, "AWS_ENDPOINT_URL=" + a.b.s3URL,
+		"HTTP=" + a.b.httpURL + "/" + a.cell, "NGINX=" + a.b.nginxURL + "/" + a.cell, "S3=" + a.b.s3URL, "BUCKET=" + a.cell,
+		"AWS_ACCESS_KEY_ID=" + s3Key, "AWS_SECRET_ACCESS_KEY=" + s3Secret,
 		"RCLONE_CONFIG_GW_TYPE=s3", "RCLONE_CONFIG_GW_PROVIDER=Other", "RCLONE_CONFIG_GW_ENV_AUTH=true",
 		"RCLONE_CONFIG_GW_ENDPOINT=" + a.b.s3URL, "RCLONE_S3_NO_CHECK_BUCKET=true", "RCLONE_CONFIG=/dev/null",
 	}
@@ -174,12 +175,14 @@ func (a *attempt) runClient(ctx context.Context, c client) (outcome, error) {
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	cmd.WaitDelay = 5 * time.Second
 	err := cmd.Run()
-	out := outcome{exit: cmd.ProcessState.ExitCode(), said: a.b.plain(said.String()), hung: errors.Is(ctx.Err(), context.DeadlineExceeded), target: a.target}
+	out := outcome{exit: cmd.ProcessState.ExitCode(), said: a.b.plain(said.String()), hung: errors.Is(ctx.Err(), context.DeadlineExceeded), target: a.b.place(c.server, a.cell)}
 	if _, ok := errors.AsType[*exec.ExitError](err); ok || out.hung {
 		err = nil
 	}
 	return out, err
 }
+
+var ownPlaces = regexp.MustCompile(`(\.\./)*mnt/|target/cell-\d+/|/?cell-\d+`)
 
 // plain takes this run's own paths and addresses out of a message.
 func (b *bench) plain(s string) string {
@@ -188,8 +191,6 @@ func (b *bench) plain(s string) string {
 			s = strings.ReplaceAll(s, from, to)
 		}
 	}
-	for _, dir := range []string{"mnt", "target", ""} {
-		s = strings.ReplaceAll(s, b.path(dir)+"/", "")
-	}
-	return s
+	s = strings.ReplaceAll(s, b.path()+"/", "")
+	return ownPlaces.ReplaceAllString(s, "")
 }

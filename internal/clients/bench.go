@@ -51,7 +51,7 @@ func (b *bench) makeSources(ctx context.Context, sizes [3]int) error {
 		return p
 	}
 	b.sources = map[string][]byte{"1-first.bin": fill(sizes[0]), "2-gated.bin": fill(sizes[1]), "3-last.bin": fill(sizes[2])}
-	for _, d := range []string{"disk", "mnt", "sink", "s3/bucket", "nginx/files", "home/.aws"} {
+	for _, d := range []string{"disk", "mnt", "s3", "nginx/files", "home/.aws"} {
 		if err := os.MkdirAll(b.path(d), 0o755); err != nil {
 			return err
 		}

@@ -54,8 +54,8 @@ var allClients = []client{
 	{name: "curl -T FILE, nginx", words: curlTo + `"$ARCHIVE" "$NGINX/$NAME"`, packages: "curl nginx", server: nginx},
 	{name: "curl -T -", words: curlTo + `- "$HTTP/$NAME" <"$ARCHIVE"`, packages: "curl", server: ownSink},
 	{name: "curl -T -, nginx", words: curlTo + `- "$NGINX/$NAME" <"$ARCHIVE"`, packages: "curl nginx", server: nginx},
-	{name: "aws s3 cp", words: `aws --endpoint-url "$S3" s3 cp --no-progress "$ARCHIVE" "s3://bucket/$NAME"`, packages: "awscli", server: s3Gateway},
-	{name: "aws s3 cp -", words: `aws --endpoint-url "$S3" s3 cp --no-progress - "s3://bucket/$NAME" <"$ARCHIVE"`, packages: "awscli", server: s3Gateway},
-	{name: "rclone copy", words: `rclone copy "$ARCHIVE" gw:bucket`, packages: "rclone", server: s3Gateway},
-	{name: "rclone copy, in parts", words: `rclone copy --s3-upload-cutoff 5M "$ARCHIVE" gw:bucket`, packages: "rclone", server: s3Gateway},
+	{name: "aws s3 cp", words: `aws --endpoint-url "$S3" s3 cp --no-progress "$ARCHIVE" "s3://$BUCKET/$NAME"`, packages: "awscli", server: s3Gateway},
+	{name: "aws s3 cp -", words: `aws --endpoint-url "$S3" s3 cp --no-progress - "s3://$BUCKET/$NAME" <"$ARCHIVE"`, packages: "awscli", server: s3Gateway},
+	{name: "rclone copy", words: `rclone copy "$ARCHIVE" "gw:$BUCKET"`, packages: "rclone", server: s3Gateway},
+	{name: "rclone copy, in parts", words: `rclone copy --s3-upload-cutoff 5M "$ARCHIVE" "gw:$BUCKET"`, packages: "rclone", server: s3Gateway},
 }

@@ -38,15 +38,14 @@ type cell struct {
 func (b *bench) judge(c client, s scenario, out outcome) cell {
 	x := cell{exit: out.exit}
 	whole := false
-	folder := b.folder(c.server, out.target)
 	switch c.makes {
 	case aCopy:
-		data, err := os.ReadFile(filepath.Join(folder, archiveName))
+		data, err := os.ReadFile(filepath.Join(out.target, archiveName))
 		x.left, whole = b.compareArchive(data, err)
 	case tarFile:
-		x.left, whole = b.compareArchive(memberOf(filepath.Join(folder, "archive.tar")))
+		x.left, whole = b.compareArchive(memberOf(filepath.Join(out.target, "archive.tar")))
 	case aTree:
-		x.left, whole = b.compareTree(folder)
+		x.left, whole = b.compareTree(out.target)
 	case aVerdict:
 		x.left, whole = "–", s.good
 	}
@@ -62,7 +61,7 @@ func (b *bench) judge(c client, s scenario, out outcome) cell {
 		x.verdict = silent
 	}
 	if x.failed = x.verdict != right && (x.verdict != refused || s.good); x.failed {
-		x.limit = knownLimit(c, s, x.verdict)
+		x.limit = knownLimit(c, s, x)
 		x.failed = x.limit == nil
 	}
 	return x

@@ -49,6 +49,7 @@ func TestJudge(t *testing.T) {
 		{cp, bad, 1, map[string]string{archiveName: "archive of now and more"}, "refused, too many bytes"},
 		{client{name: "curl -T -"}, bad, 0, map[string]string{archiveName: "archive of"}, "limit, the start"},
 		{client{name: "curl -T -"}, good, 0, map[string]string{archiveName: "archive of"}, "FAIL, the start"},
+		{client{name: "curl -T -"}, bad, 0, nil, "FAIL, nothing"},
 		{tarS, good, 0, map[string]string{"archive.tar": inTar("archive of now")}, "right, all"},
 		{tarS, bad, 0, map[string]string{"archive.tar": inTar("archive")}, "FAIL, the start"},
 		{tarS, bad, 2, map[string]string{"archive.tar": ""}, "refused, nothing"},

@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"time"
 )
@@ -18,17 +19,18 @@ import (
 // s3Key and s3Secret are what the S3 server is started with.
 const s3Key, s3Secret = "clients", "clients-secret"
 
-// folder is where a server keeps what is uploaded.
-func (b *bench) folder(s server, target string) string {
+// place is where the uploads of one cell go. Each cell has its own: a server may
+// still be busy with what a client broke off.
+func (b *bench) place(s server, cell string) string {
 	switch s {
 	case ownSink:
-		return b.path("sink")
+		return b.path("sink", cell)
 	case nginx:
-		return b.path("nginx", "files")
+		return b.path("nginx", "files", cell)
 	case s3Gateway:
-		return b.path("s3", "bucket")
+		return b.path("s3", cell) // a bucket
 	}
-	return target
+	return b.path("target", cell)
 }
 
 // startServers starts those that are needed.
@@ -168,7 +170,7 @@ func (s *sink) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *sink) store(w http.ResponseWriter, r *http.Request) error {
-	name := filepath.Join(s.dir, filepath.Base(r.URL.Path))
+	name := filepath.Join(s.dir, filepath.FromSlash(path.Clean("/"+r.URL.Path)))
 	f, err := os.Create(name + ".part")
 	if err != nil {
 		return err

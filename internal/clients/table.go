@@ -21,33 +21,38 @@ type table struct {
 
 // fill tries each client in each scenario, one after the other.
 func (t *table) fill(ctx context.Context, b *bench, progress io.Writer) error {
-	target := b.path("target")
-	for _, c := range t.clients {
+	for i, c := range t.clients {
 		row := make([]cell, len(t.scenarios))
-		for i, s := range t.scenarios {
+		for j, s := range t.scenarios {
 			begin := time.Now()
-			for _, dir := range []string{target, b.path("sink"), b.path("nginx", "files"), b.path("s3", "bucket")} {
-				if err := os.RemoveAll(dir); err != nil {
-					return err
-				}
-				if err := os.MkdirAll(dir, 0o755); err != nil {
-					return err
-				}
-			}
-			out, err := b.try(ctx, c, s, target)
+			x, err := b.fillCell(ctx, c, s, fmt.Sprintf("cell-%d", i*len(t.scenarios)+j))
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
 			if err != nil {
-				return fmt.Errorf("%s, %s: %w", c.name, s.name, err)
+				x = cell{left: "not tried", said: err.Error(), failed: true}
 			}
-			x := b.judge(c, s, out)
 			fmt.Fprintf(progress, "%-7s %5.1fs  %s, %s: exit %d, %s; %s\n", x.word(), time.Since(begin).Seconds(), c.name, s.name, x.exit, x.left, x.said)
-			row[i] = x
+			row[j] = x
 		}
 		t.cells = append(t.cells, row)
 	}
 	return t.askVersions(ctx)
+}
+
+// fillCell tries a client in a scenario, with folders of that name.
+func (b *bench) fillCell(ctx context.Context, c client, s scenario, name string) (cell, error) {
+	for _, place := range []string{b.place(nowhere, name), b.place(c.server, name)} {
+		if err := os.MkdirAll(place, 0o755); err != nil {
+			return cell{}, err
+		}
+		defer os.RemoveAll(place) // what is still being written goes with the rest
+	}
+	out, err := b.try(ctx, c, s, name)
+	if err != nil {
+		return cell{}, err
+	}
+	return b.judge(c, s, out), nil
 }
 
 // askVersions asks dpkg what the clients are.

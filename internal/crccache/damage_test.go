@@ -48,13 +48,15 @@ func TestTruncated(t *testing.T) {
 			t.Errorf("%d bytes after adding, want %d", fileSize(t, dir), want)
 		}
 		// A process that saw the damage is rid of it when it writes.
-		c := open(t, dir)
-		_, err := c.Scan(func(Record) {})
-		must(t, err)
-		add(t, c, fresh[0])
-		wantNewest(t, dir, slices.Concat(left, fresh))
-		if _, damaged := all(t, dir); damaged != 0 {
-			t.Errorf("%d damaged are left", damaged)
+		if n%9 == 0 {
+			c := open(t, dir)
+			_, err := c.Scan(func(Record) {})
+			must(t, err)
+			add(t, c, fresh[0])
+			wantNewest(t, dir, slices.Concat(left, fresh))
+			if _, damaged := all(t, dir); damaged != 0 {
+				t.Errorf("%d damaged are left", damaged)
+			}
 		}
 		if t.Failed() {
 			t.Fatalf("cut to %d bytes", n)
@@ -73,22 +75,14 @@ func TestFlippedBitsAtRandom(t *testing.T) {
 	in := bufio.NewReaderSize(nil, bufferLen) // scan takes it as it is
 	for round := range rounds {
 		bad := slices.Clone(file)
-		hit := make([]bool, len(rs))
 		for range 1 + rnd.IntN(3) {
 			bit := rnd.IntN(8 * len(file))
 			bad[bit/8] ^= 1 << (bit % 8)
-			if i := sort.SearchInts(ends, bit/8+1); bit/8 < slotLen {
-				hit = slices.Repeat([]bool{true}, len(rs))
-			} else if ends[i]-slotLen*(1+tails(rs[i].Size)) <= bit/8 {
-				hit[i] = true
-			}
-		}
-		if bytes.Equal(bad, file) {
-			continue
 		}
 		var want []Record
 		for i, r := range rs {
-			if !hit[i] {
+			start := ends[i] - slotLen*(1+tails(r.Size))
+			if bytes.Equal(bad[:slotLen], file[:slotLen]) && bytes.Equal(bad[start:ends[i]], file[start:ends[i]]) {
 				want = append(want, r)
 			}
 		}

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"vzip/internal/figure"
 )
 
@@ -74,25 +76,93 @@ func TestProcesses(t *testing.T) {
 // A reader doesn't take for damage what is being written.
 func TestReadWhileGrowing(t *testing.T) {
 	t.Parallel()
-	dir := filepath.Join(t.TempDir(), "cache")
+	dir := cacheInMemory(t, nil)
 	var done atomic.Bool
 	go func() {
 		defer done.Store(true)
 		c := open(t, dir)
-		for k := range figure.N(50, 500) {
-			if err := c.Add(long(1, 13+192*k)); err != nil {
+		for k := range figure.N(10, 300) {
+			if err := c.Add(long(101, k%30)); err != nil { // of 0.5 MiB
 				t.Error(err)
 			}
 		}
 	}()
 	within(t, func() {
 		for !done.Load() {
-			rs, damaged := all(t, dir)
-			if damaged != 0 {
-				t.Errorf("%d damaged after %d records", damaged, len(rs))
+			n := 0
+			damaged, err := open(t, dir).Scan(func(Record) { n++ })
+			if damaged != 0 || err != nil {
+				t.Errorf("%d damaged and error %v after %d records", damaged, err, n)
 			}
 		}
 	})
+}
+
+// lockFile is as another process that writes.
+func lockFile(t *testing.T, dir string) *os.File {
+	t.Helper()
+	f, err := os.OpenFile(filepath.Join(dir, lockName), os.O_RDWR|os.O_CREATE, 0o600)
+	must(t, err)
+	t.Cleanup(func() { f.Close() })
+	must(t, flock(f, unix.LOCK_EX))
+	return f
+}
+
+// The same with half a record, which is damage only if nobody is writing it.
+func TestHalfWritten(t *testing.T) {
+	t.Parallel()
+	r := long(1, 7)
+	file := image(0, record(1, 1), r)
+	half := len(file) - 5*slotLen - 3
+	for _, tt := range []struct {
+		name        string
+		during      func(f *os.File, lock *os.File)
+		wantDamaged int
+	}{
+		{"writer is slow", func(*os.File, *os.File) {}, 0},
+		{"writer ends", func(f, lock *os.File) { f.Write(file[half:]); lock.Close() }, 0},
+		{"writer takes it back", func(f, lock *os.File) { f.Truncate(2 * slotLen); lock.Close() }, 0},
+		{"writer is killed", func(_, lock *os.File) { lock.Close() }, 1},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			dir := cacheInMemory(t, file[:half])
+			f, err := os.OpenFile(filepath.Join(dir, FileName), os.O_WRONLY|os.O_APPEND, 0)
+			must(t, err)
+			defer f.Close()
+			lock := lockFile(t, dir)
+			if tt.wantDamaged > 0 {
+				tt.during(f, lock) // else a slow machine could be too late
+			}
+			time.AfterFunc(100*time.Millisecond, func() { tt.during(f, lock) })
+			wantRecords(t, dir, []Record{record(1, 1)}, tt.wantDamaged)
+		})
+	}
+}
+
+// Who waited for a lock that was removed meanwhile waits for the new one.
+func TestLockRemoved(t *testing.T) {
+	t.Parallel()
+	dir := cacheInMemory(t, nil)
+	first := lockFile(t, dir)
+	done := make(chan error)
+	go func() {
+		c := open(t, dir)
+		c.Add(fresh[0])
+		done <- c.Flush()
+	}()
+	time.Sleep(50 * time.Millisecond) // it waits
+	must(t, os.Remove(first.Name()))
+	second := lockFile(t, dir)
+	first.Close()
+	select {
+	case err := <-done:
+		t.Fatalf("wrote while another had the lock; error %v", err)
+	case <-time.After(50 * time.Millisecond):
+	}
+	second.Close()
+	within(t, func() { must(t, <-done) })
+	wantRecords(t, dir, fresh[:1], 0)
 }
 
 // A cache folder that is removed, at any time, is made again.

@@ -4,6 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"vzip/internal/source"
@@ -55,9 +59,13 @@ func Build(ctx context.Context, l *layout.Layout, o Options) (*Generation, error
 	}()
 	pause := firstPause
 	for try := 1; ; {
-		g, err := b.try(ctx, last)
+		g, err := b.tryInTime(ctx, last)
 		if err == nil {
 			return g, nil
+		}
+		if errors.As(err, new(*stalledError)) {
+			last = nil // what hangs may use it yet
+			return nil, err
 		}
 		var failed SourceErrors
 		if g == nil || !errors.As(err, &failed) {
@@ -88,6 +96,18 @@ type builder struct {
 	layout *layout.Layout
 	told   map[string]bool // warnings
 	leave  map[string]bool // busy files to leave out, by path
+	at     places
+	folder string // the last that was listed
+}
+
+// scanning is told each folder before it is listed.
+func (b *builder) scanning(folder string) {
+	b.at.leave(b.folder)
+	b.folder = folder
+	b.at.enter(folder)
+	if b.Folder != nil {
+		b.Folder(folder)
+	}
 }
 
 // warn tells the same of each try once.
@@ -98,13 +118,106 @@ func (b *builder) warn(text string) {
 	}
 }
 
+// stalledError tells that sources do not answer. It is one of sources.
+type stalledError struct {
+	after time.Duration
+	where string
+}
+
+func (e *stalledError) Error() string {
+	return fmt.Sprintf("%s: no answer within %v: check its device or server, or exclude it", e.where, e.after)
+}
+
+// hanging counts the tries that were given up, each of which holds threads.
+var hanging atomic.Int32
+
+const maxHanging = 4
+
+// tryInTime is try, but gives up when the sources do not answer any more. What hangs
+// then goes on alone, and ends as soon as they do.
+func (b *builder) tryInTime(ctx context.Context, last *Generation) (*Generation, error) {
+	if hanging.Load() >= maxHanging {
+		return nil, SourceErrors{&stalledError{after: b.Reader.Timeout, where: "a source that was waited for before"}}
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	type result struct {
+		g   *Generation
+		err error
+	}
+	done := make(chan result, 1)
+	go func() {
+		var r result
+		defer func() {
+			if v := recover(); v != nil {
+				r = result{nil, fmt.Errorf("a defect in vzip: %v", v)}
+			}
+			done <- r
+		}()
+		r.g, r.err = b.try(ctx, last)
+	}()
+	stopped, stop := b.layout.Pulse.Stopped(b.Reader.Timeout)
+	defer stop()
+	select {
+	case r := <-done:
+		return r.g, r.err
+	case <-stopped:
+	}
+	cancel()
+	hanging.Add(1)
+	go func() {
+		if r := <-done; r.g != nil {
+			r.g.Close()
+		}
+		hanging.Add(-1)
+	}()
+	var failed SourceErrors
+	for _, where := range b.at.all() {
+		failed = append(failed, &stalledError{after: b.Reader.Timeout, where: where})
+	}
+	return nil, failed
+}
+
+// places are the paths that work is under way at.
+type places struct {
+	mu    sync.Mutex
+	count map[string]int
+}
+
+func (p *places) enter(path string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.count == nil {
+		p.count = map[string]int{}
+	}
+	p.count[path]++
+}
+
+func (p *places) leave(path string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.count == nil {
+		return
+	}
+	if p.count[path]--; p.count[path] <= 0 {
+		delete(p.count, path)
+	}
+}
+
+func (p *places) all() []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Sorted(maps.Keys(p.count))
+}
+
 // try returns a generation also where sources failed: with what is known of the
 // others.
 func (b *builder) try(ctx context.Context, last *Generation) (*Generation, error) {
-	plans, err := b.layout.Scan(ctx, layout.ScanOptions{Only: b.Only, Warn: b.warn, Folder: b.Folder, Leave: func(path string) bool { return b.leave[path] }})
+	plans, err := b.layout.Scan(ctx, layout.ScanOptions{Only: b.Only, Warn: b.warn, Folder: b.scanning, Leave: func(path string) bool { return b.leave[path] }})
 	if err != nil {
 		return nil, err
 	}
+	b.at.leave(b.folder)
 	g := New(plans, b.Reader, b.Report)
 	g.cache = b.Cache
 	for _, before := range []*Generation{b.Before, last} {
@@ -113,7 +226,7 @@ func (b *builder) try(ctx context.Context, last *Generation) (*Generation, error
 		}
 	}
 	g.Recall(b.Options)
-	err, cacheErr := g.Hash(ctx, b.HashOptions)
+	err, cacheErr := g.Hash(ctx, b.HashOptions, &b.at)
 	if cacheErr != nil {
 		b.warn(fmt.Sprintf("CRCs are not remembered: %v", cacheErr))
 	}

@@ -129,7 +129,8 @@ func (e SourceErrors) Unwrap() []error { return e }
 
 // Hash works out every CRC that is not known yet. A SourceErrors tells which
 // sources can't be read. A failing cache stops nothing: its error comes second.
-func (g *Generation) Hash(ctx context.Context, o HashOptions) (err, cacheErr error) {
+// at is told the paths of the files that are being read.
+func (g *Generation) Hash(ctx context.Context, o HashOptions, at *places) (err, cacheErr error) {
 	todo, bytes := g.missing()
 	if len(todo) == 0 {
 		g.seal()
@@ -146,6 +147,7 @@ func (g *Generation) Hash(ctx context.Context, o HashOptions) (err, cacheErr err
 		Len: len(todo),
 		Open: func(ctx context.Context, i int) (*source.File, error) {
 			f := first(i)
+			at.enter(g.ref(f).Path())
 			return openAtRest(ctx, g.ref(f), g.identity(f), begin)
 		},
 		Check: func(i int, f *source.File) error {
@@ -156,6 +158,7 @@ func (g *Generation) Hash(ctx context.Context, o HashOptions) (err, cacheErr err
 		},
 		Done: func(i int, sum checksum.Sum, err error) {
 			f := first(i)
+			at.leave(g.ref(f).Path())
 			if err != nil {
 				mu.Lock()
 				defer mu.Unlock()

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 
 	"vzip/internal/crccache"
 	"vzip/internal/source"
+	"vzip/layout"
 )
 
 const twoArchives = `version: 1
@@ -63,6 +65,13 @@ func TestRemembered(t *testing.T) {
 		{"one changed", func() { write(t, dir, map[string]string{"src/x": "54321"}) }, 1, 5},
 		{"one new", func() { write(t, dir, map[string]string{"src/z": "z"}) }, 1, 1},
 		{"touched", func() { must(t, os.Chtimes(filepath.Join(dir, "src/z"), time.Time{}, time.Unix(1e9, 0))) }, 1, 1},
+		{"rewritten with its time kept", func() {
+			path := filepath.Join(dir, "src/x")
+			stat, err := os.Stat(path)
+			must(t, err)
+			must(t, os.WriteFile(path, []byte("00000"), 0o644))
+			must(t, os.Chtimes(path, time.Time{}, stat.ModTime()))
+		}, 1, 5},
 		{"moved", func() { must(t, os.Rename(filepath.Join(dir, "src/z"), filepath.Join(dir, "src/w"))) }, 1, 1},
 		{"again at the end", func() {}, 0, 0},
 	}
@@ -123,7 +132,7 @@ func TestChangesMeanwhile(t *testing.T) {
 func TestUnreadable(t *testing.T) {
 	t.Parallel()
 	g := New(nil, nil, nil)
-	if err, _ := g.Hash(context.Background(), HashOptions{}); err != nil {
+	if err, _ := g.Hash(context.Background(), HashOptions{}, &places{}); err != nil {
 		t.Errorf("nothing to hash: got %v", err)
 	}
 	failed := SourceErrors{&source.ChangedError{Path: "/a", What: "x"}, errors.New("/b\nvzip: all is well")}
@@ -204,5 +213,91 @@ func TestSettle(t *testing.T) {
 	cancel()
 	if err := settle(ctx, source.Identity{Ctime: time.Now().Add(time.Hour).Truncate(time.Second).UnixNano()}, local, time.Now()); err != context.Canceled {
 		t.Errorf("got %v, want %v", err, context.Canceled)
+	}
+}
+
+// What changes after it was read, but before the run ends, is looked at again.
+func TestChangesAfterRead(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	write(t, dir, map[string]string{"src/x": "12345"})
+	time.Sleep(30 * time.Millisecond)
+	l := load(t, dir, twoArchives)
+	var r read
+	o := r.options(t, nil)
+	once := sync.OnceFunc(func() { write(t, dir, map[string]string{"src/x": "54321"}) })
+	o.Progress = func(int64) { once() }
+	g := build(t, l, o)
+	if got := checkZIP(t, g.Archives[0])["src/x"]; got != "54321" {
+		t.Errorf("got %q, want what is there now", got)
+	}
+}
+
+// A file is read only when it rests: nobody could write to it, and a change would
+// show in its times.
+func TestOpenAtRest(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	ref := source.Ref{Root: dir, Rel: "x"}
+	write(t, dir, map[string]string{"x": "12345"})
+	stat, err := ref.Lstat()
+	must(t, err)
+	f, err := openAtRest(context.Background(), ref, stat.Identity, time.Now().Add(-time.Hour))
+	must(t, err)
+	f.Close()
+	if since := time.Since(time.Unix(0, stat.Ctime)); since < 15*time.Millisecond {
+		t.Errorf("it was opened %v after it was written", since)
+	}
+	writer, err := os.OpenFile(ref.Path(), os.O_WRONLY, 0)
+	must(t, err)
+	defer writer.Close()
+	if f, err := openAtRest(context.Background(), ref, stat.Identity, time.Now()); !errors.As(err, new(*source.BusyError)) {
+		t.Errorf("open for writing: got %v and error %v, want a BusyError", f, err)
+	}
+}
+
+// on_busy says what becomes of a file that is open for writing.
+func TestOnBusy(t *testing.T) {
+	t.Parallel()
+	for _, policy := range []layout.OnBusy{layout.OnBusyFail, layout.OnBusySkip, layout.OnBusyWait} {
+		t.Run(string(policy), func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			write(t, dir, map[string]string{"src/x": "12345", "src/y": "y"})
+			l := load(t, dir, twoArchives+"defaults: {on_busy: "+string(policy)+"}\n")
+			writer, err := os.OpenFile(filepath.Join(dir, "src/x"), os.O_WRONLY, 0)
+			must(t, err)
+			defer writer.Close()
+			var r read
+			o := r.options(t, nil)
+			var mu sync.Mutex
+			var warned []string
+			o.Warn = func(s string) {
+				mu.Lock()
+				defer mu.Unlock()
+				if warned = append(warned, s); policy == layout.OnBusyWait {
+					time.AfterFunc(300*time.Millisecond, func() { writer.Close() })
+				}
+			}
+			g, err := Build(context.Background(), l, o)
+			if policy == layout.OnBusyFail {
+				if !errors.As(err, new(SourceErrors)) || !errors.As(err, new(*source.BusyError)) || !strings.Contains(err.Error(), "src/x: a program has it open for writing") {
+					t.Errorf("got error %v", err)
+				}
+				return
+			}
+			must(t, err)
+			defer g.Close()
+			content := checkZIP(t, g.Archives[0])
+			if _, stored := content["src/x"]; stored != (policy == layout.OnBusyWait) || content["src/y"] != "y" {
+				t.Errorf("got %q", content)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			word := map[layout.OnBusy]string{layout.OnBusySkip: "left out because of on_busy: skip", layout.OnBusyWait: "waiting until it rests"}[policy]
+			if len(warned) == 0 || !strings.Contains(warned[0], word) {
+				t.Errorf("got warnings %q", warned)
+			}
+		})
 	}
 }

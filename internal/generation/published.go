@@ -79,6 +79,9 @@ func publishedOf(r crccache.Record) published { return published{r.Ino, r.Mtime}
 func (a *Archive) inode() (uint64, error) {
 	h := sha256.New()
 	fmt.Fprintf(h, "%s\x00", a.Name)
+	if seeded.On("same-inode") {
+		return max(binary.LittleEndian.Uint64(h.Sum(nil))>>1, 2), nil
+	}
 	dir, _ := a.Directory()
 	// Names, sizes and CRCs all stand in the directory.
 	if _, err := io.Copy(h, io.NewSectionReader(a, dir, a.Size()-dir)); err != nil {

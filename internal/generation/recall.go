@@ -5,6 +5,8 @@ import (
 	"slices"
 
 	"vzip/internal/crccache"
+	"vzip/internal/seeded"
+	"vzip/internal/source"
 )
 
 // inherit takes over the sums of files that are what they were before.
@@ -21,7 +23,7 @@ func (g *Generation) inherit(before *Generation) {
 		}
 		for i := at; i < len(before.groups); i++ {
 			other := before.members(i)[0]
-			if compare(before, other, g, f) != 0 {
+			if compare(before, other, g, f) != 0 && !seeded.On("inherit-all") {
 				break
 			}
 			if sum, ok := before.sum(i); ok && !distrusted[before.ref(other).Path()] {
@@ -67,6 +69,14 @@ func (g *Generation) Recall(o Options) {
 	}
 }
 
+// recorded tells whether a record is about a file as it is now.
+func recorded(is, was source.Identity) bool {
+	if seeded.On("no-ctime") {
+		was.Ctime = is.Ctime
+	}
+	return is == was
+}
+
 // recall takes CRCs from the cache for files that are what they were then. It
 // returns how many damaged records it passed over.
 func (g *Generation) recall(c *crccache.Cache, distrusted map[string]bool) (damaged int, err error) {
@@ -93,7 +103,7 @@ func (g *Generation) recall(c *crccache.Cache, distrusted map[string]bool) (dama
 		for ; ok && i < len(want) && want[i].key == r.Key; i++ {
 			if n := want[i].group; n >= archiveGroup {
 				g.Archives[n-archiveGroup].prior = publishedOf(r)
-			} else if group := int(n); g.identity(g.members(group)[0]) == r.Identity {
+			} else if group := int(n); recorded(g.identity(g.members(group)[0]), r.Identity) {
 				sum := r.Sum
 				sum.Blocks = slices.Clone(sum.Blocks)
 				g.setSum(group, sum)

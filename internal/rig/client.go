@@ -17,6 +17,9 @@ type Client struct {
 	Most int
 	// Cached is how many of 100 reads may be answered by the kernel's memory.
 	Cached int
+	// Forget has the kernel drop what it has of the file before one of so many reads
+	// that may be answered by it; 0: never.
+	Forget int
 }
 
 // Session opens the archive, reads n times, and closes it. An error is a
@@ -39,12 +42,8 @@ func (c *Client) Session(rnd *rand.Rand, n int) error {
 	return nil
 }
 
-// Hold opens the archive and reads from this one handle until done says so.
-func (c *Client) Hold(rnd *rand.Rand, done func() bool) error {
-	r, err := OpenCurrent(c.Path)
-	if err != nil {
-		return err
-	}
+// Hold reads from one handle until done says so, and closes it.
+func (c *Client) Hold(r *Reader, rnd *rand.Rand, done func() bool) error {
 	defer r.Close()
 	for !done() {
 		if err := c.ReadOnce(r, rnd); err != nil {
@@ -66,7 +65,7 @@ func (c *Client) ReadOnce(r *Reader, rnd *rand.Rand) error {
 	op := Op(rnd.IntN(int(Direct)))
 	if rnd.IntN(100) >= c.Cached {
 		op = Direct + Op(rnd.IntN(int(Ops-Direct)))
-	} else if rnd.IntN(8) == 0 {
+	} else if c.Forget > 0 && rnd.IntN(c.Forget) == 0 {
 		r.Forget()
 	}
 	most := c.Most

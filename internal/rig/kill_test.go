@@ -43,21 +43,21 @@ func TestKilledUnderCopies(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(9, 9))
 	// As long as all copies take, to know when to kill.
 	mount := s.mount()
-	begin := time.Now()
-	if failed := copyAll(t, mount, o, nil); failed > 0 {
+	failed, whole := copyAll(t, mount, o, nil)
+	if failed > 0 {
 		t.Fatalf("%d copies failed without cause", failed)
 	}
-	whole := time.Since(begin)
 	var slowest time.Duration
-	copies, failed := 0, 0
+	copies := 0
 	for round := range rounds {
-		kill := time.Duration(rnd.Int64N(int64(whole)))
+		kill := time.Duration(rnd.Int64N(int64(whole) * 2 / 3))
 		killed := make(chan struct{})
 		time.AfterFunc(kill, func() {
 			mount.Kill()
 			close(killed)
 		})
-		failed += copyAll(t, mount, o, killed)
+		n, _ := copyAll(t, mount, o, killed)
+		failed += n
 		copies += len(copiers)
 		<-killed
 		begin := time.Now()
@@ -70,8 +70,8 @@ func TestKilledUnderCopies(t *testing.T) {
 			break
 		}
 	}
-	if failed := copyAll(t, mount, o, nil); failed > 0 {
-		t.Errorf("%d copies from the last mount failed: %s", failed, mount.Log())
+	if n, _ := copyAll(t, mount, o, nil); n > 0 {
+		t.Errorf("%d copies from the last mount failed: %s", n, mount.Log())
 	}
 	closing(t, mount)
 	if figure.Full() && slowest > back {
@@ -82,41 +82,45 @@ func TestKilledUnderCopies(t *testing.T) {
 }
 
 // copyAll copies an archive with all copiers at once, and returns how many said
-// that they failed; a copy of those that did not has to be the oracle's. killed is
-// closed when vzip is dead; nil: nobody kills it.
-func copyAll(t *testing.T, m *Mount, o *Oracle, killed <-chan struct{}) (failed int) {
+// that they failed, and how long all took; a copy of those that did not fail has
+// to be the oracle's. killed is closed when vzip is dead; nil: nobody kills it.
+func copyAll(t *testing.T, m *Mount, o *Oracle, killed <-chan struct{}) (failed int, took time.Duration) {
 	t.Helper()
 	dir, err := os.MkdirTemp(t.TempDir(), "copies-")
 	must(t, err)
 	defer os.RemoveAll(dir)
 	ctx, cancel := context.WithTimeout(t.Context(), Patience)
 	defer cancel()
-	var mu sync.Mutex
+	errs := make([]error, len(copiers))
+	begin := time.Now()
 	var wg sync.WaitGroup
 	for i, script := range copiers {
 		wg.Go(func() {
-			to := filepath.Join(dir, fmt.Sprint(i))
-			cmd := exec.CommandContext(ctx, "sh", "-c", script, "sh", m.Path(archive), to)
+			cmd := exec.CommandContext(ctx, "sh", "-c", script, "sh", m.Path(archive), filepath.Join(dir, fmt.Sprint(i)))
 			out, err := cmd.CombinedOutput()
-			mu.Lock()
-			defer mu.Unlock()
-			switch {
-			case ctx.Err() != nil:
-				t.Errorf("%s does not end", script)
-			case err != nil:
-				failed++
-				if killed == nil {
-					t.Logf("%s: %v: %s", script, err, out)
-				}
-			default:
-				if sum, n, err := Digest(to); err != nil || sum != o.SHA256 {
-					t.Errorf("VIOLATION: %s ended well, but its copy of %d bytes is not the archive of %d (%v)", script, n, o.Size(), err)
-				}
+			if err != nil {
+				errs[i] = fmt.Errorf("%s: %w: %s", script, err, out)
 			}
 		})
 	}
 	wg.Wait()
-	return failed
+	took = time.Since(begin)
+	if ctx.Err() != nil {
+		t.Errorf("not all copies end: %v", errs)
+	}
+	for i, script := range copiers {
+		if errs[i] != nil {
+			failed++
+			if killed == nil {
+				t.Log(errs[i])
+			}
+			continue
+		}
+		if sum, n, err := Digest(filepath.Join(dir, fmt.Sprint(i))); err != nil || sum != o.SHA256 {
+			t.Errorf("VIOLATION: %s ended well, but its copy of %d bytes is not the archive of %d (%v)", script, n, o.Size(), err)
+		}
+	}
+	return failed, took
 }
 
 // readFirst reads the start of an archive.

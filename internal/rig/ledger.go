@@ -30,6 +30,13 @@ func (l *Ledger) note(name string, what uint32) {
 	}
 }
 
+// MarkAll says of every file that it may have changed.
+func (l *Ledger) MarkAll() {
+	for _, f := range l.files {
+		f.Or(changed)
+	}
+}
+
 // Changed says whether a file's bytes may have been others at any time.
 func (l *Ledger) Changed(name string) bool { return l.has(name, changed) }
 

@@ -85,6 +85,7 @@ const (
 // newSite makes a tree below base, or with "" in a folder of its own.
 func newSite(t *testing.T, base string, seed uint64, sizes []int64) *site {
 	t.Helper()
+	must(t, DependOnSources("../.."))
 	s := &site{t: t, dir: t.TempDir()}
 	if base == "" {
 		base = s.dir

@@ -16,9 +16,6 @@ import (
 // Patience is how long what should happen at once may take on a busy machine.
 const Patience = 60 * time.Second
 
-// fuseMagic is statfs(2)'s type of a FUSE file system.
-const fuseMagic = 0x65735546
-
 // Mount is a mount that a vzip serves as a child of this process.
 type Mount struct {
 	Dir string
@@ -31,8 +28,8 @@ type Mount struct {
 	err     error // of the process, once ended
 }
 
-// Mount starts "vzip mount flags... layout dir" and waits until its archives are
-// there. What it says is kept in dir + ".log". An *ExitError tells that vzip
+// Mount starts "vzip mount flags... layout dir" and waits until it says
+// that it is ready. What it says is kept in dir + ".log". An *ExitError tells that vzip
 // refused.
 func (p *Program) Mount(ctx context.Context, layout, dir string, flags ...string) (*Mount, error) {
 	log, err := os.OpenFile(dir+".log", os.O_CREATE|os.O_WRONLY|os.O_TRUNC|os.O_APPEND, 0o644)
@@ -45,33 +42,33 @@ func (p *Program) Mount(ctx context.Context, layout, dir string, flags ...string
 	// Not the caller's context: the mount outlives it until Close.
 	m.cmd = p.Command(context.Background(), args...)
 	m.cmd.Stdout, m.cmd.Stderr = log, log
+	notify, err := listenReady()
+	if err != nil {
+		return nil, err
+	}
+	m.cmd.Env = append(m.cmd.Env, notify.env)
 	if err := m.cmd.Start(); err != nil {
+		notify.close()
 		return nil, err
 	}
 	m.Pid = m.cmd.Process.Pid
 	go func() {
 		m.err = m.cmd.Wait()
+		notify.close()
 		close(m.ended)
 	}()
-	tick := time.NewTicker(2 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		var st unix.Statfs_t
-		if unix.Statfs(dir, &st) == nil && st.Type == fuseMagic {
-			return m, nil
+	select {
+	case <-notify.ready:
+		return m, nil
+	case <-m.ended:
+		text := m.Log()
+		if crashed(text) {
+			return nil, fmt.Errorf("%w: %s", ErrCrash, text)
 		}
-		select {
-		case <-tick.C:
-		case <-m.ended:
-			text := m.Log()
-			if crashed(text) {
-				return nil, fmt.Errorf("%w: %s", ErrCrash, text)
-			}
-			return nil, &ExitError{args, m.cmd.ProcessState.ExitCode(), text}
-		case <-ctx.Done():
-			m.Kill()
-			return nil, fmt.Errorf("vzip mount does not get ready: %w: %s", ctx.Err(), m.Log())
-		}
+		return nil, &ExitError{args, m.cmd.ProcessState.ExitCode(), text}
+	case <-ctx.Done():
+		m.Kill()
+		return nil, fmt.Errorf("vzip mount does not get ready: %w: %s", ctx.Err(), m.Log())
 	}
 }
 

@@ -24,7 +24,7 @@ func TestReadsThroughMount(t *testing.T) {
 	n := int64(figure.N(20_000, 50_000_000))
 	var counts Counts
 	client := &Client{
-		Path: mount.Path(archive), Counts: &counts, Cached: 70,
+		Path: mount.Path(archive), Counts: &counts, Cached: 70, Forget: 500,
 		Judge: func(uint64) *Judge { return &Judge{Oracle: o} },
 	}
 	var begun atomic.Int64
@@ -36,7 +36,7 @@ func TestReadsThroughMount(t *testing.T) {
 			for begun.Add(session) <= n && !t.Failed() {
 				// Most are short, as long ones are slow.
 				client := *client
-				if rnd.IntN(8) > 0 {
+				if rnd.IntN(20) > 0 {
 					client.Most = 2 * pageLen
 				}
 				if err := client.Session(rnd, session); err != nil {

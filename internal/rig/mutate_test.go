@@ -64,8 +64,8 @@ func mutationRound(t *testing.T, s *site, o *Oracle, m *Mutator, counts *Counts,
 	ledger := NewLedger(s.files)
 	m.Watch(ledger)
 	defer m.Unwatch(ledger)
-	judge := &Judge{Oracle: o, Ledger: ledger, Prefix: inside + "/", Lenient: !vzip.Can("--verify")}
-	client := &Client{Path: mount.Path(archive), Judge: func(uint64) *Judge { return judge }, Counts: counts, Cached: 60}
+	judge := &Judge{Oracle: o, Ledger: ledger, Prefix: inside + "/"}
+	client := &Client{Path: mount.Path(archive), Judge: func(uint64) *Judge { return judge }, Counts: counts, Cached: 60, Forget: 8}
 
 	var stop atomic.Bool
 	var readers sync.WaitGroup
@@ -75,8 +75,10 @@ func mutationRound(t *testing.T, s *site, o *Oracle, m *Mutator, counts *Counts,
 			stop.Store(true)
 		}
 	}
-	for reader := range uint64(2) { // opened before anything changes
-		readers.Go(func() { failed(client.Hold(rand.New(rand.NewPCG(uint64(round), reader)), stop.Load)) })
+	for reader := range uint64(2) {
+		r, err := OpenCurrent(client.Path) // before anything changes
+		must(t, err)
+		readers.Go(func() { failed(client.Hold(r, rand.New(rand.NewPCG(uint64(round), reader)), stop.Load)) })
 	}
 	readers.Go(func() { // opened again and again
 		rnd := rand.New(rand.NewPCG(uint64(round), 2))
@@ -98,5 +100,17 @@ func mutationRound(t *testing.T, s *site, o *Oracle, m *Mutator, counts *Counts,
 	readers.Wait()
 	if err := m.Restore(); err != nil {
 		t.Error(err)
+	}
+	if t.Failed() {
+		return
+	}
+	// The archive is again what it was, and after a reload all of it can be read.
+	if err := mount.Reload(t.Context()); err != nil {
+		t.Errorf("round %d: %v", round, err)
+	}
+	healed := *client
+	healed.Judge = func(uint64) *Judge { return &Judge{Oracle: o} }
+	if err := healed.Session(rnd, 50); err != nil {
+		t.Errorf("round %d, after a reload: %v\n%s\n%s", round, err, m.Log(""), mount.Log())
 	}
 }

@@ -14,7 +14,7 @@ import (
 )
 
 // Mutator changes the files of a folder, in every way that files change. It is
-// for one goroutine, apart from its ledgers.
+// for one goroutine, apart from its ledgers and its log.
 type Mutator struct {
 	Dir   string   // of the files
 	Files []string // relative to Dir
@@ -25,12 +25,12 @@ type Mutator struct {
 	base  map[string]base
 	dirs  map[string]time.Time // modification times of folders
 	held  []mapping
-	count map[string]int  // operations done, by name
 	lacks map[string]bool // operations that the file system does not have
-	log   []Event         // the latest, a ring
-	next  int
 
-	mu      sync.Mutex
+	mu      sync.Mutex     // for what follows
+	count   map[string]int // operations done, by name
+	log     []Event        // the latest, a ring
+	next    int            // how many there were
 	ledgers []*Ledger
 }
 
@@ -152,6 +152,9 @@ func (m *Mutator) Mutate() error {
 	}
 }
 
+// Skip leaves an operation out.
+func (m *Mutator) Skip(op string) { m.lacks[op] = true }
+
 // Do does the operation of that name to a file.
 func (m *Mutator) Do(op, name string) error {
 	for _, o := range operations {
@@ -181,6 +184,7 @@ func (m *Mutator) do(op operation, name string) error {
 		err = os.Chtimes(m.path(name), time.Time{}, m.base[name].mtime)
 	}
 	event.Failed = err
+	m.mu.Lock()
 	if len(m.log) < logLen {
 		m.log = append(m.log, event)
 	} else {
@@ -188,6 +192,7 @@ func (m *Mutator) do(op operation, name string) error {
 	}
 	m.next++
 	m.count[op.name]++
+	m.mu.Unlock()
 	if err != nil {
 		return fmt.Errorf("%s of %s (seed %d): %w", op.name, m.path(name), m.Seed, err)
 	}
@@ -204,13 +209,19 @@ func unsupported(err error) bool {
 }
 
 // Done returns how many operations were done.
-func (m *Mutator) Done() int { return m.next }
+func (m *Mutator) Done() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.next
+}
 
 // Counts returns how often each operation was done.
 func (m *Mutator) Counts() map[string]int { return m.count }
 
 // Log tells the latest events, of one file or with "" of all, in their order.
 func (m *Mutator) Log(file string) string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	var b strings.Builder
 	for i := range m.log {
 		e := m.log[(m.next+i)%len(m.log)]

@@ -13,8 +13,6 @@ import (
 	"strings"
 	"syscall"
 
-	"golang.org/x/sys/unix"
-
 	"vzip/internal/strictzip"
 )
 
@@ -22,7 +20,7 @@ import (
 type Oracle struct {
 	Archive string // its name in the layout
 	File    string // where its bytes are
-	Bytes   []byte // the same, mapped
+	Bytes   []byte // the same
 	SHA256  [sha256.Size]byte
 	Zip     *strictzip.Archive
 
@@ -90,25 +88,25 @@ func (f *Freezer) write(ctx context.Context, layout, archive, file string) error
 	return w.Close()
 }
 
-// openOracle maps an archive and parses it.
+// openOracle reads an archive and parses it.
 func openOracle(archive, file string) (*Oracle, error) {
-	f, err := os.Open(file)
+	b, err := os.ReadFile(file)
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
-	fi, err := f.Stat()
+	o, err := NewOracle(archive, b)
 	if err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	o.File = file
+	return o, nil
+}
+
+// NewOracle takes an archive for the truth that is right in itself.
+func NewOracle(archive string, b []byte) (o *Oracle, err error) {
+	o = &Oracle{Archive: archive, Bytes: b, SHA256: sha256.Sum256(b)}
+	if o.Zip, err = Parse(b); err != nil {
 		return nil, err
-	}
-	o := &Oracle{Archive: archive, File: file}
-	if o.Bytes, err = unix.Mmap(int(f.Fd()), 0, int(fi.Size()), unix.PROT_READ, unix.MAP_SHARED); err != nil {
-		return nil, fmt.Errorf("%s: mmap: %w", file, err)
-	}
-	o.SHA256 = sha256.Sum256(o.Bytes)
-	o.Zip, err = Parse(o.Bytes)
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("%s: %w", file, err), o.Close())
 	}
 	o.points = o.findPoints()
 	return o, nil
@@ -123,12 +121,8 @@ func Parse(b []byte) (*strictzip.Archive, error) {
 	return z, z.CheckData()
 }
 
-// Close unmaps the bytes and removes the file.
-func (o *Oracle) Close() error {
-	err := unix.Munmap(o.Bytes)
-	o.Bytes = nil
-	return errors.Join(err, os.Remove(o.File))
-}
+// Close removes the file.
+func (o *Oracle) Close() error { return os.Remove(o.File) }
 
 // Size is the archive's size in bytes.
 func (o *Oracle) Size() int64 { return int64(len(o.Bytes)) }

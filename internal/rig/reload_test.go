@@ -72,7 +72,7 @@ func TestReloads(t *testing.T) {
 		readers.Go(func() {
 			rnd := rand.New(rand.NewPCG(12, reader))
 			for !stop.Load() {
-				client := &Client{Path: mount.Path(archive), Counts: &counts, Cached: 60, Most: 2 * BlockLen}
+				client := &Client{Path: mount.Path(archive), Counts: &counts, Cached: 60, Forget: 8, Most: 2 * BlockLen}
 				client.Judge = func(ino uint64) *Judge {
 					if o := gens.find(ino); o != nil {
 						return &Judge{Oracle: o}
@@ -81,7 +81,12 @@ func TestReloads(t *testing.T) {
 				}
 				began := published.Load()
 				until := began + rnd.Int64N(kept)
-				if err := client.Hold(rnd, func() bool {
+				r, err := OpenCurrent(client.Path)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if err := client.Hold(r, rnd, func() bool {
 					time.Sleep(100 * time.Microsecond)
 					return stop.Load() || published.Load() > until
 				}); err != nil {

@@ -100,7 +100,7 @@ func (tr *trap) run(t *testing.T, rnd *rand.Rand, n int, bind bool, stop <-chan 
 			enough = true
 		default:
 		}
-		for range 1 + rnd.IntN(100) {
+		for range 1 + rnd.IntN(figure.N(100, 5000)) {
 			flip(rnd.IntN(len(out)))
 		}
 		if bind {
@@ -184,17 +184,17 @@ func swapsWhileReading(t *testing.T, n int) (swaps int64, counts *Counts) {
 	}
 	counts = new(Counts)
 	client := &Client{
-		Path: mount.Path(archive), Counts: counts, Cached: 10,
+		Path: mount.Path(archive), Counts: counts, Cached: 10, Forget: 8,
 		Judge: func(uint64) *Judge { return &Judge{Oracle: o, Ledger: ledger, Prefix: inside + "/"} },
 	}
 	stop := make(chan struct{})
 	var wg, swapper sync.WaitGroup
-	swapper.Go(func() { tr.run(t, rand.New(rand.NewPCG(11, 1)), n, os.Geteuid() == 0, stop) })
 	for worker := range uint64(2) {
+		r, err := OpenCurrent(client.Path)
+		must(t, err)
 		wg.Go(func() {
-			rnd := rand.New(rand.NewPCG(11, 2+worker))
 			i := 0
-			err := client.Hold(rnd, func() bool {
+			err := client.Hold(r, rand.New(rand.NewPCG(11, 2+worker)), func() bool {
 				i++
 				return i > 1000 && int(tr.done.Load()) >= n || t.Failed()
 			})
@@ -203,6 +203,7 @@ func swapsWhileReading(t *testing.T, n int) (swaps int64, counts *Counts) {
 			}
 		})
 	}
+	swapper.Go(func() { tr.run(t, rand.New(rand.NewPCG(11, 1)), n, os.Geteuid() == 0, stop) })
 	wg.Wait()
 	close(stop)
 	swapper.Wait()

@@ -20,7 +20,7 @@ func TestReadDir(t *testing.T) {
 	must(t, os.Symlink(target, root+"/long"))
 	must(t, unix.Mkfifo(root+"/fifo", 0o644))
 	links := map[string]string{"long": target, "up": "../outside/in.txt", "dangling": "nothing", "loop": "loop"}
-	children, err := Ref{Root: root, Rel: "."}.ReadDir(true)
+	_, children, err := Ref{Root: root, Rel: "."}.ReadDir(true)
 	must(t, err)
 	seen := map[string]bool{}
 	for _, c := range children {
@@ -63,7 +63,7 @@ func TestNoAtime(t *testing.T) {
 	set := NewSet(4)
 	defer set.Close()
 	must(t, readFull(set, &files{{ref: r, id: id}}, 0, id, make([]byte, 1), 0))
-	_, err := Ref{Root: r.Root, Rel: "dir"}.ReadDir(true)
+	_, _, err := Ref{Root: r.Root, Rel: "dir"}.ReadDir(true)
 	must(t, err)
 	for _, path := range []string{r.Path(), filepath.Dir(r.Path())} {
 		var st unix.Stat_t
@@ -95,7 +95,7 @@ func TestOrdinaryUser(t *testing.T) {
 		}
 	}
 	for _, access := range []bool{false, true} {
-		children, err := Ref{Root: root, Rel: "."}.ReadDir(access)
+		_, children, err := Ref{Root: root, Rel: "."}.ReadDir(access)
 		must(t, err)
 		for _, c := range children {
 			if access && c.Name == "closed" {
@@ -109,13 +109,13 @@ func TestOrdinaryUser(t *testing.T) {
 	denied("Open", err)
 	_, err = Open(Ref{Root: root, Rel: "shut/file"}, closed.Identity)
 	denied("Open in a closed folder", err)
-	_, err = Ref{Root: root, Rel: "shut"}.ReadDir(false)
+	_, _, err = Ref{Root: root, Rel: "shut"}.ReadDir(false)
 	denied("ReadDir of a closed folder", err)
 	_, err = Ref{Root: root, Rel: "shut/file"}.Lstat()
 	denied("Lstat in a closed folder", err)
 	_, err = Open(Ref{Root: filepath.Join(root, "shut", "dir"), Rel: "file"}, closed.Identity)
 	denied("Open with a root in a closed folder", err)
-	children, err := Ref{Root: root, Rel: "list"}.ReadDir(false)
+	_, children, err := Ref{Root: root, Rel: "list"}.ReadDir(false)
 	if err != nil || len(children) != 1 || children[0].Name != "file" {
 		t.Fatalf("ReadDir of names: got %v and error %v, want file", children, err)
 	}
@@ -131,7 +131,7 @@ func TestOrdinaryUser(t *testing.T) {
 	if got, err := content(r, lstat(t, r).Identity); err != nil || got != string(want) {
 		t.Errorf("another user's file: got %d bytes and error %v, want %d", len(got), err, len(want))
 	}
-	if _, err := (Ref{Root: "/", Rel: "etc"}).ReadDir(false); err != nil {
+	if _, _, err := (Ref{Root: "/", Rel: "etc"}).ReadDir(false); err != nil {
 		t.Errorf("another user's folder: %v", err)
 	}
 }

@@ -148,7 +148,7 @@ func TestNoRegularFile(t *testing.T) {
 		})
 	}
 	within(t, func() {
-		_, err := Ref{Root: root, Rel: "fifo"}.ReadDir(false)
+		_, _, err := Ref{Root: root, Rel: "fifo"}.ReadDir(false)
 		if !errors.Is(err, unix.ENOTDIR) {
 			t.Errorf("ReadDir of a FIFO: got error %v, want %v", err, unix.ENOTDIR)
 		}

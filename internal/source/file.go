@@ -29,7 +29,7 @@ func Open(r Ref, id Identity) (*File, error) {
 // OpenNow opens the regular file that is there now, and returns what it is. Where
 // there is none, that is a ChangedError.
 func OpenNow(r Ref) (*File, Identity, error) {
-	root, err := openRoot(r.Root)
+	root, err := r.openRoot()
 	if err != nil {
 		return nil, Identity{}, r.gone(err)
 	}
@@ -62,7 +62,9 @@ func (f *File) Close() error { return unix.Close(f.fd) }
 // whether the bytes were still those of a state seen before: the kernel stamps a
 // change before it lets the new data be seen.
 func (f *File) Identity() (Identity, error) {
+	f.ref.ask()
 	s, err := statAt(f.fd, "", unix.AT_EMPTY_PATH)
+	f.ref.answered()
 	if err != nil {
 		return Identity{}, fmt.Errorf("%s: statx: %w", f.ref.Path(), err)
 	}
@@ -84,7 +86,9 @@ func (f *File) Check(id Identity) error {
 // ReadFull fills p from offset off. A file that ends before is a ChangedError.
 func (f *File) ReadFull(p []byte, off int64) error {
 	for len(p) > 0 {
+		f.ref.ask()
 		n, err := unix.Pread(f.fd, p, off)
+		f.ref.answered()
 		switch {
 		case err == unix.EINTR:
 		case err != nil:
@@ -102,7 +106,9 @@ func (f *File) ReadFull(p []byte, off int64) error {
 func (f *File) CheckEnd() error {
 	var b [1]byte
 	for {
+		f.ref.ask()
 		n, err := unix.Pread(f.fd, b[:], f.size)
+		f.ref.answered()
 		switch {
 		case err == unix.EINTR:
 			continue
@@ -139,7 +145,9 @@ func (f *File) NextData(off int64) (start, end int64, err error) {
 
 func (f *File) seek(off int64, whence int) (int64, error) {
 	for {
+		f.ref.ask()
 		at, err := unix.Seek(f.fd, off, whence)
+		f.ref.answered()
 		if err != unix.EINTR {
 			return at, err
 		}

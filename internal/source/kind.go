@@ -31,7 +31,10 @@ const (
 // Kind returns the kind of file system that the file is on.
 func (f *File) Kind() Kind {
 	var s unix.Statfs_t
-	if unix.Fstatfs(f.fd, &s) != nil {
+	f.ref.ask()
+	err := unix.Fstatfs(f.fd, &s)
+	f.ref.answered()
+	if err != nil {
 		return Unknown
 	}
 	switch uint32(s.Type) {

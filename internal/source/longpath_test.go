@@ -55,7 +55,7 @@ func TestLongPaths(t *testing.T) {
 					t.Errorf("got %q and error %v, want %q", got, err, name)
 				}
 				r.Rel = parent
-				children, err := r.ReadDir(true)
+				_, children, err := r.ReadDir(true)
 				found := false
 				for _, c := range children {
 					found = found || c.Name == name && c.Err == nil && c.Size == int64(len(name))
@@ -100,7 +100,7 @@ func TestLongPathLinks(t *testing.T) {
 		{strings.Repeat("n", 5000), false, unix.ENAMETOOLONG},
 	} {
 		r := Ref{Root: root, Rel: strings.Join(dirs, "/") + "/" + tt.rel, Follow: tt.follow}
-		rootfd, err := openRoot(root)
+		rootfd, err := (Ref{Root: root}).openRoot()
 		must(t, err)
 		fd, err := r.openFile(rootfd)
 		if err == nil {
@@ -129,7 +129,7 @@ func TestLongPathCloses(t *testing.T) {
 	r := Ref{Root: root, Rel: strings.Join(dirs, "/")}
 	for range 3 {
 		lstat(t, r)
-		_, err := r.ReadDir(false)
+		_, _, err := r.ReadDir(false)
 		must(t, err)
 		if _, err := Open(Ref{Root: root, Rel: r.Rel + "/nothing"}, Identity{}); err == nil {
 			t.Fatal("Open of nothing: got no error")

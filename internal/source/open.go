@@ -10,23 +10,32 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"vzip/internal/seeded"
 )
 
 // Ref names a source: a path below a root folder.
 type Ref struct {
-	Root string // absolute path of a folder; links in it are followed
+	Root string // absolute path of a folder, without links
 	Rel  string // below Root, slash-separated; "." is Root itself
 	// Follow lets symbolic links below Root be followed as long as they stay
 	// below it.
 	Follow bool
+	// Pulse, if set, counts what is asked about the source.
+	Pulse *Pulse
 }
 
 // Path is the source's absolute path, for messages.
 func (r Ref) Path() string { return filepath.Join(r.Root, r.Rel) }
 
-// openRoot opens the root folder, for resolving paths only.
-func openRoot(root string) (int, error) {
-	fd, err := openat2(unix.AT_FDCWD, root, &unix.OpenHow{Flags: unix.O_PATH | unix.O_DIRECTORY | unix.O_CLOEXEC})
+// openRoot opens the root folder, for resolving paths only. A link that took the
+// place of a folder on the way since the layout was loaded is not followed: what it
+// leads to may be closed to whoever can make that link.
+func (r Ref) openRoot() (int, error) {
+	r.ask()
+	defer r.answered()
+	root := r.Root
+	fd, err := openat2(unix.AT_FDCWD, root, &unix.OpenHow{Flags: unix.O_PATH | unix.O_DIRECTORY | unix.O_CLOEXEC, Resolve: unix.RESOLVE_NO_SYMLINKS})
 	if err != nil {
 		return -1, &fs.PathError{Op: "open", Path: root, Err: err}
 	}
@@ -36,7 +45,12 @@ func openRoot(root string) (int, error) {
 // openBelow opens r below the open root fd. Paths longer than PATH_MAX are
 // taken in pieces, each of them confined.
 func (r Ref) openBelow(rootfd int, flags uint64) (int, error) {
+	r.ask()
+	defer r.answered()
 	resolve := uint64(unix.RESOLVE_BENEATH | unix.RESOLVE_NO_MAGICLINKS)
+	if seeded.On("links-out") {
+		resolve = 0
+	}
 	if !r.Follow {
 		resolve |= unix.RESOLVE_NO_SYMLINKS
 	}
@@ -95,7 +109,7 @@ func openat2(dirfd int, p string, how *unix.OpenHow) (int, error) {
 // Lstat returns the state of the source, not following a link at its end
 // unless r.Follow is set.
 func (r Ref) Lstat() (Stat, error) {
-	root, err := openRoot(r.Root)
+	root, err := r.openRoot()
 	if err != nil {
 		return Stat{}, err
 	}
@@ -110,7 +124,9 @@ func (r Ref) Lstat() (Stat, error) {
 		return Stat{}, err
 	}
 	defer unix.Close(fd)
+	r.ask()
 	s, err := statAt(fd, "", unix.AT_EMPTY_PATH)
+	r.answered()
 	if err != nil {
 		return Stat{}, &fs.PathError{Op: "statx", Path: r.Path(), Err: err}
 	}
@@ -125,30 +141,37 @@ type Child struct {
 	Err    error  // why it could not be looked at
 }
 
-// ReadDir lists a folder with the state of each of its children, in no
+// ReadDir lists a folder with its own state and that of each of its children, in no
 // particular order. The folder's descriptor is closed again on return, so trees
 // of any depth can be walked. With access set, children that can't be read come
 // with an error.
-func (r Ref) ReadDir(access bool) ([]Child, error) {
-	root, err := openRoot(r.Root)
+func (r Ref) ReadDir(access bool) (self Stat, children []Child, err error) {
+	root, err := r.openRoot()
 	if err != nil {
-		return nil, err
+		return Stat{}, nil, err
 	}
 	defer unix.Close(root)
 	fd, err := r.openBelow(root, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOATIME)
 	if err != nil {
-		return nil, err
+		return Stat{}, nil, err
 	}
 	dir := os.NewFile(uintptr(fd), r.Path())
 	defer dir.Close()
-	names, err := dir.Readdirnames(-1)
-	if err != nil {
-		return nil, err
+	if self, err = statAt(fd, "", unix.AT_EMPTY_PATH); err != nil {
+		return Stat{}, nil, &fs.PathError{Op: "statx", Path: r.Path(), Err: err}
 	}
-	children := make([]Child, 0, len(names))
+	r.ask()
+	names, err := dir.Readdirnames(-1)
+	r.answered()
+	if err != nil {
+		return Stat{}, nil, err
+	}
+	children = make([]Child, 0, len(names))
 	for _, name := range names {
 		c := Child{Name: name}
+		r.ask()
 		c.Stat, c.Err = statAt(fd, name, unix.AT_SYMLINK_NOFOLLOW)
+		r.answered()
 		switch {
 		case c.Err != nil:
 		case c.IsSymlink():
@@ -164,7 +187,7 @@ func (r Ref) ReadDir(access bool) ([]Child, error) {
 		}
 		children = append(children, c)
 	}
-	return children, nil
+	return self, children, nil
 }
 
 func readlinkAt(dirfd int, name string) (string, error) {
@@ -183,6 +206,9 @@ func readlinkAt(dirfd int, name string) (string, error) {
 // openFile opens a regular file for reading. O_NONBLOCK keeps a FIFO that took
 // the file's place from hanging the open.
 func (r Ref) openFile(rootfd int) (int, error) {
+	if seeded.On("hang-on-fifo") {
+		return r.openBelow(rootfd, unix.O_RDONLY|unix.O_NOCTTY)
+	}
 	return r.openBelow(rootfd, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_NOCTTY|unix.O_NOATIME)
 }
 

@@ -64,7 +64,7 @@ func (s *Set) Acquire(x Index, key uint64) (*Opened, error) {
 		at := place{x, rootKey | root}
 		re := s.get(at)
 		if re == nil {
-			fd, err := openRoot(ref.Root)
+			fd, err := ref.openRoot()
 			if err != nil {
 				return ref.gone(err)
 			}

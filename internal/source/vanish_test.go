@@ -35,7 +35,7 @@ func TestReadDirVanishing(t *testing.T) {
 		}
 	}()
 	for range 300 {
-		children, err := Ref{Root: dir, Rel: "."}.ReadDir(true)
+		_, children, err := Ref{Root: dir, Rel: "."}.ReadDir(true)
 		if err != nil {
 			t.Fatal(err)
 		}

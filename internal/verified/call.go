@@ -16,8 +16,12 @@ type Call struct {
 	ctx      context.Context
 	deadline time.Time
 
-	at  atomic.Pointer[device] // whose slot it holds
-	key atomic.Uint64          // of the source that it reads
+	key atomic.Uint64 // of the source that it reads
+
+	mu     sync.Mutex
+	at     *device // whose slot it holds, or where it is parked
+	parked bool
+	left   bool // nobody waits for it any more
 }
 
 var timers = sync.Pool{New: func() any { return time.NewTimer(time.Hour) }}
@@ -26,7 +30,12 @@ var timers = sync.Pool{New: func() any { return time.NewTimer(time.Hour) }}
 func (c *Call) Begin(ctx context.Context, timeout time.Duration) {
 	c.ctx, c.deadline = ctx, time.Now().Add(timeout)
 	c.key.Store(0)
+	c.left = false
 }
+
+// quickly is the time after which a call that was not answered is worth a look at
+// who waits for it.
+const quickly = 2 * time.Millisecond
 
 // Key returns the source that the call has to do with at present.
 func (c *Call) Key() uint64 { return c.key.Load() }
@@ -34,9 +43,15 @@ func (c *Call) Key() uint64 { return c.key.Load() }
 // Wait waits for done, but not longer than anybody waits for the call.
 func (c *Call) Wait(done <-chan struct{}) error {
 	timer := timers.Get().(*time.Timer)
-	timer.Reset(time.Until(c.deadline))
 	defer timers.Put(timer)
 	defer timer.Stop()
+	timer.Reset(quickly)
+	select {
+	case <-done:
+		return nil
+	case <-timer.C:
+	}
+	timer.Reset(time.Until(c.deadline))
 	select {
 	case <-done:
 		return nil

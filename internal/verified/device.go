@@ -1,11 +1,13 @@
 package verified
 
 import (
+	"context"
 	"errors"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"vzip/internal/seeded"
 	"vzip/internal/source"
 )
 
@@ -29,6 +31,7 @@ type device struct {
 	// Times in nanoseconds of a monotonic clock.
 	answered, late, probed atomic.Int64
 	kind                   atomic.Int32 // source.Kind plus 1; 0 is not known yet
+	parked                 atomic.Int32 // calls that hang, and nobody waits for
 }
 
 type devices struct {
@@ -50,6 +53,7 @@ func (d *devices) get(number uint64) *device {
 			d.all = map[uint64]*device{}
 		}
 		dev = &device{slots: make(chan struct{}, min(slots, source.OpenLimit()/2))}
+		dev.probed.Store(-int64(probeEvery))
 		d.all[number] = dev
 	}
 	return dev
@@ -61,7 +65,7 @@ func now() int64 { return int64(time.Since(start)) + 1 }
 
 // enter waits for a slot.
 func (d *device) enter(c *Call) error {
-	if late := d.late.Load(); late > d.answered.Load() {
+	if late := d.late.Load(); late > d.answered.Load() && !seeded.On("no-breaker") {
 		last, t := d.probed.Load(), now()
 		if t-last < int64(probeEvery) || !d.probed.CompareAndSwap(last, t) {
 			return errNoProbe
@@ -70,11 +74,20 @@ func (d *device) enter(c *Call) error {
 	select {
 	case d.slots <- struct{}{}:
 	default:
+		if seeded.On("no-slots") {
+			return nil
+		}
 		if err := d.queue(c); err != nil {
 			return err
 		}
 	}
-	c.at.Store(d)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.left {
+		<-d.slots
+		return context.Canceled
+	}
+	c.at, c.parked = d, false
 	return nil
 }
 
@@ -91,9 +104,43 @@ func (d *device) queue(c *Call) error {
 	}
 }
 
-func (d *device) leave(c *Call) {
-	c.at.Store(nil)
-	<-d.slots
+// leave gives up the slot that a call has, if it has one.
+func (c *Call) leave() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case c.at == nil:
+	case c.parked:
+		c.at.parked.Add(-1)
+	default:
+		<-c.at.slots
+	}
+	c.at = nil
+}
+
+// park gives the slot of a call that nobody waits for to others, as long as not
+// too many hang there. It may go on reading, but not begin anew.
+func (c *Call) park() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.left = true
+	if c.at == nil || c.parked {
+		return
+	}
+	if c.at.parked.Add(1) > int32(cap(c.at.slots)) {
+		c.at.parked.Add(-1)
+		return
+	}
+	c.parked = true
+	<-c.at.slots
+}
+
+// where returns the device that the call is at, if it is at one, and whether
+// anybody waits for it.
+func (c *Call) where() (d *device, left bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.at, c.left
 }
 
 // trusted tells whether the file system of o stamps every change, as
