@@ -182,7 +182,10 @@ func (a *attempt) runClient(ctx context.Context, c client) (outcome, error) {
 	return out, err
 }
 
-var ownPlaces = regexp.MustCompile(`(\.\./)*mnt/|target/cell-\d+/|/?cell-\d+`)
+var (
+	ownPlaces = regexp.MustCompile(`(\.\./)*mnt/|target/cell-\d+/`)
+	ownBucket = regexp.MustCompile(`cell-\d+`)
+)
 
 // plain takes this run's own paths and addresses out of a message.
 func (b *bench) plain(s string) string {
@@ -192,5 +195,5 @@ func (b *bench) plain(s string) string {
 		}
 	}
 	s = strings.ReplaceAll(s, b.path()+"/", "")
-	return ownPlaces.ReplaceAllString(s, "")
+	return ownBucket.ReplaceAllString(ownPlaces.ReplaceAllString(s, ""), "bucket")
 }

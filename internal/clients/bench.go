@@ -57,9 +57,10 @@ func (b *bench) makeSources(ctx context.Context, sizes [3]int) error {
 		}
 	}
 	for name, data := range map[string][]byte{
-		"first.bin": b.sources["1-first.bin"], "last.bin": b.sources["3-last.bin"], "next.bin": fill(sizes[2]),
-		// Two parts at a time: this archive of 7 parts is read as one of 35 is with the usual ten.
-		"home/.aws/config": []byte("[default]\nregion = us-east-1\ns3 =\n  max_concurrent_requests = 2\n"),
+		"first.bin": b.sources["1-first.bin"], "last.bin": b.sources["3-last.bin"], "next.bin": fill(sizes[0]),
+		// One part at a time: some are opened before the fault and some behind it for certain, as with
+		// the usual ten of a larger archive.
+		"home/.aws/config": []byte("[default]\nregion = us-east-1\ns3 =\n  max_concurrent_requests = 1\n"),
 	} {
 		if err := os.WriteFile(b.path(name), data, 0o644); err != nil {
 			return err
@@ -120,9 +121,9 @@ func (b *bench) mountImage(ctx context.Context, image string) (umount func() err
 
 // writeLayout writes the layout of this generation or of the next one.
 func (b *bench) writeLayout(path string, next bool) error {
-	last := "last.bin"
+	first := "first.bin" // what is read before the fault: no mix of generations is equal to one
 	if next {
-		last = "next.bin"
+		first = "next.bin"
 	}
 	return os.WriteFile(path, fmt.Appendf(nil, `version: 1
 archives:
@@ -131,7 +132,7 @@ archives:
       - {source: %s, as: 1-first.bin}
       - {source: %s, as: 2-gated.bin}
       - {source: %s, as: 3-last.bin}
-`, archiveName, b.path("first.bin"), b.path("disk", "gated.bin"), b.path(last)), 0o644)
+`, archiveName, b.path(first), b.path("disk", "gated.bin"), b.path("last.bin")), 0o644)
 }
 
 // readArchives gets both generations, which also fills the cache of CRCs: no cell

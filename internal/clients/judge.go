@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -153,29 +154,32 @@ func (b *bench) compareTree(dir string) (left string, whole bool) {
 	return strings.Join(append([]string{fmt.Sprintf("%d of %d entries right", same, len(b.sources))}, bad...), "; "), false
 }
 
-var telling = regexp.MustCompile(`(?i)stale|input/output|not connected|no such|error|fail|mismatch|incorrect|shrank|bad|cannot|can't|abort`)
+// telling are what lines that tell something have in them, the best first.
+var telling = []*regexp.Regexp{
+	regexp.MustCompile(`(?i)stale|input/output error|not connected|connection abort|no such file`),
+	regexp.MustCompile(`(?i)error|fail|mismatch|incorrect|shrank|bad|cannot|can't|abort`),
+	regexp.MustCompile(``),
+}
+
+var spaces = regexp.MustCompile(`\s+`)
 
 // stamp is what rclone begins its lines with.
 var stamp = regexp.MustCompile(`^\d{4}/\d\d/\d\d \d\d:\d\d:\d\d (ERROR|NOTICE) *: `)
 
-var spaces = regexp.MustCompile(`\s+`)
-
 // tellingLine returns the line of a client's messages that tells most.
 func tellingLine(text string) string {
-	line := ""
+	best, rank := "", len(telling)
 	for l := range strings.Lines(text) {
 		l = stamp.ReplaceAllString(l, "")
 		if l = strings.TrimSpace(spaces.ReplaceAllString(l, " ")); len(l) < 4 {
 			continue
 		}
-		if telling.MatchString(l) {
-			line = l
-			break
+		if r := slices.IndexFunc(telling, func(p *regexp.Regexp) bool { return p.MatchString(l) }); r < rank {
+			best, rank = l, r
 		}
-		line = l
 	}
-	if len(line) > 160 {
-		line = strings.ToValidUTF8(line[:160], "") + "…"
+	if len(best) > 160 {
+		best = strings.ToValidUTF8(best[:160], "") + "…"
 	}
-	return line
+	return best
 }

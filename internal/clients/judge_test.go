@@ -82,7 +82,7 @@ func TestJudge(t *testing.T) {
 func TestTellingLine(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
-		"": "", "a\n\nlast line\n": "last line", "reading\n  cp: Stale  file handle \nbye": "cp: Stale file handle",
+		"": "", "a\n\nfirst line\nnext": "first line", "an error\n  cp: Stale  file handle \nno such file": "cp: Stale file handle",
 		"2026/01/02 03:04:05 ERROR : x: Failed\n": "x: Failed",
 	} {
 		if got := tellingLine(text); got != want {

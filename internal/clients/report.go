@@ -20,6 +20,14 @@ func (t *table) markdown() []byte {
 - refuses: the program tells, by its exit code, that it failed.
 - **limit**: the program's own way to fail makes it unfit here; see [known limits](#known-limits).
 
+In short:
+
+- After an exit code other than 0, throw away what is at the target. It may have full size: `+"`rsync --inplace` and `tar`"+` fill up with zeros.
+- `+"`rsync`"+` without `+"`--inplace`"+`, and uploads in parts to S3, leave nothing behind.
+- In shells set `+"`pipefail`"+`. Give curl the file, not a pipe: `+"`curl --fail -T FILE URL`"+`.
+- A program that opens the archive again for each part (`+"`aws s3 cp FILE`"+`) gets the parts of whatever is published by then. Don't reload meanwhile,
+  nor mount with `+"`--watch`"+`; or give it an open file: `+"`aws s3 cp - URL <FILE`"+`.
+
 | program |`, len(t.clients))
 	for _, s := range t.scenarios {
 		fmt.Fprintf(&b, " %s |", s.name)
@@ -59,7 +67,7 @@ The archive has three entries. What goes wrong does so once vzip asks for the se
 
 Linux %s. curl's server is one of our own (Go's net/http; it keeps a body once it has come whole) or nginx with ngx_http_dav_module; the
 S3 server is %s over a folder, which keeps what came of a PUT that broke off, where others keep nothing.
-aws uploads two parts at a time, so that this small archive is read as a large one is with the usual ten.
+aws uploads one part at a time: some parts are opened before the fault and some behind it for certain, as with the usual ten of a larger archive.
 
 Debian's packages: %s.
 `, kernel(), t.gateway, strings.Join(t.versions, ", "))
