@@ -7,7 +7,7 @@ STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 REQUIRE := $(or $(VZIP_TEST_REQUIRE),$(if $(filter 0,$(shell id -u)),all))
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null)
 
-.PHONY: help build demo test lint bench fuzz interop deps install clean real real-go-tree real-vm-images real-million real-directory
+.PHONY: help build demo test lint seeded figures soak clients bench fuzz interop deps install clean real real-go-tree real-vm-images real-million real-directory
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' Makefile
 
@@ -30,7 +30,23 @@ lint: ## check format, vet and staticcheck
 	@test -z "$$(gofmt -l .)" || { gofmt -d .; exit 1; }
 	$(GO) vet ./...
 	$(GO) vet -tags large ./cmd/vzip
+	$(GO) vet -tags seeded ./...
 	$(GO) run $(STATICCHECK) ./...
+
+seeded: ## prove that the tests catch bugs which are put in on purpose
+	@GO='$(GO)' scripts/seeded.sh
+
+figures: deps ## run what goes wrong once in a while very often, and print the figures; SCALE=0.1 for a part of it
+	@VZIP_SCALE=$(or $(SCALE),full) VZIP_TEST_REQUIRE=$(REQUIRE) $(GO) test -timeout 0 -count 1 -v \
+		./internal/crccache ./internal/checksum ./internal/verified ./internal/rig ./layout ./vfs ./cmd/vzip \
+		$(if $(RUN),-run '$(RUN)') | grep -E 'figure:|^(---|===) FAIL|^(ok|FAIL|panic)'
+
+soak: deps ## read, change and reload a mount for SOAK, 30 minutes by default
+	$(GO) run ./internal/soak -time $(or $(SOAK),30m)
+
+clients: deps build ## what programs make of faults while they read, and write docs/clients.md
+	@GO='$(GO)' scripts/deps.sh clients
+	$(GO) run ./internal/clients -report docs/clients.md
 
 bench: deps build ## measure, as ratios to other programs in the same run
 	@scripts/bench.sh
