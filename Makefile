@@ -44,9 +44,10 @@ figures: deps ## run what goes wrong once in a while very often, and print the f
 soak: deps ## read, change and reload a mount for SOAK, 30 minutes by default
 	$(GO) run ./internal/soak -time $(or $(SOAK),30m)
 
-clients: deps build ## what programs make of faults while they read, and write docs/clients.md
+clients: build ## let programs copy archives while things go wrong, and write docs/clients.md
 	@GO='$(GO)' scripts/deps.sh clients
-	$(GO) run ./internal/clients -report docs/clients.md
+	GOBIN='$(CURDIR)/bin' $(GO) install github.com/versity/versitygw/cmd/versitygw@v1.8.0
+	$(GO) run ./internal/clients -report docs/clients.md $(CLIENTS)
 
 bench: deps build ## measure, as ratios to other programs in the same run
 	@scripts/bench.sh

@@ -4,7 +4,7 @@
 source "$(dirname "$0")/lib.sh"
 cd "$work"
 VZIP=$vzip python3 - <<'PYTHON'
-import os, shutil, statistics, subprocess, time
+import mmap, os, random, shutil, statistics, subprocess, time
 
 VZIP, ROUNDS = os.environ["VZIP"], 7
 
@@ -20,11 +20,11 @@ def command(text):
 class Mount:
     """A mount whose page cache is empty; its CPU counts as well."""
 
-    def __init__(self, layout):
-        self.layout = layout
+    def __init__(self, layout, flags=()):
+        self.layout, self.flags = layout, flags
 
     def __enter__(self):
-        self.daemon = subprocess.Popen([VZIP, "mount", "--quiet", self.layout, "zips"])
+        self.daemon = subprocess.Popen([VZIP, "mount", "--quiet", *self.flags, self.layout, "zips"])
         while not os.path.ismount("zips"):
             time.sleep(0.01)
         return self
@@ -38,12 +38,27 @@ class Mount:
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def mounted(layout, text):
+def mounted(layout, text, *flags):
     def run():
-        with Mount(layout) as m:
+        with Mount(layout, flags) as m:
             before = m.cpu()
-            took, used = command(text)
+            took, used = command(text) if isinstance(text, str) else text()
             return took, used + m.cpu() - before
+    return run
+
+
+def random_reads(path, span, count):
+    """Reads 4 KiB at random offsets below span, past the kernel's cache of the mount."""
+    def run():
+        before, begin = os.times(), time.perf_counter()
+        buffer, pick = mmap.mmap(-1, 4096), random.Random(1)
+        fd = os.open(path, os.O_RDONLY | os.O_DIRECT)
+        for _ in range(count):
+            if os.preadv(fd, [buffer], pick.randrange(span // 4096) * 4096) != 4096:
+                raise SystemExit(f"{path}: a short read")
+        os.close(fd)
+        after = os.times()
+        return time.perf_counter() - begin, after.user + after.system - before.user - before.system
     return run
 
 
@@ -103,6 +118,22 @@ table("Reading an archive of 20,000 files of 16 KiB", small, [
     ("cat of the virtual archive", mounted("small.yaml", "cat zips/small.zip | cat >/dev/null")),
     ("vzip cat", lambda: command(f"{VZIP} cat small.yaml small.zip | cat >/dev/null")),
 ])
+cat = "cat zips/large.zip >/dev/null"
+table("Checking every block, sequential, 8 files of 128 MiB", large, [
+    ("--verify stat", mounted("large.yaml", cat, "--verify", "stat")),
+    ("--verify crc, the default", mounted("large.yaml", cat)),
+])
+cat = "cat zips/small.zip >/dev/null"
+table("Checking every block, sequential, 20,000 files of 16 KiB", small, [
+    ("--verify stat", mounted("small.yaml", cat, "--verify", "stat")),
+    ("--verify crc, the default", mounted("small.yaml", cat)),
+])
+reads = 20000
+for where, span in [("the same 4 MiB", 4 << 20), ("all of it", large)]:
+    table(f"Checking every block, {reads} reads of 4 KiB anywhere in {where}", reads * 4096, [
+        ("--verify stat", mounted("large.yaml", random_reads("zips/large.zip", span, reads), "--verify", "stat")),
+        ("--verify crc, the default", mounted("large.yaml", random_reads("zips/large.zip", span, reads))),
+    ])
 table("CRC-32 of 8 files of 128 MiB", large, [
     ("7z h -scrcCRC32", lambda: command("7z h -scrcCRC32 large")),
     ("vzip hash", hash_all(f"{VZIP} hash --cache bench-cache large.yaml")),

@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
-# deps.sh [interop]: installs what the demo and the tests use, or also the readers of
-# the interop table, and this machine lacks; or says in one line what to install.
+# deps.sh [interop|clients]: installs what the demo and the tests use, or also the
+# programs of one of the tables, and this machine lacks; or says in one line what to
+# install.
 set -euo pipefail
 
 # command:Debian package
 commands="fusermount3:fuse3 unzip:unzip zipinfo:unzip zip:zip 7z:p7zip-full bsdtar:libarchive-tools python3:python3
 rsync:rsync gcc:gcc setpriv:util-linux mountpoint:util-linux umount:mount unshare:util-linux script:bsdutils pgrep:procps mount.fuse3:fuse3
-mkfs.ext4:e2fsprogs mkfs.xfs:xfsprogs mkfs.btrfs:btrfs-progs diff:diffutils curl:curl"
+mkfs.ext4:e2fsprogs mkfs.xfs:xfsprogs mkfs.btrfs:btrfs-progs diff:diffutils curl:curl losetup:mount prlimit:util-linux"
 # The race detector needs a C library to link with.
 packages="libc6-dev"
 if [ "${1:-}" = interop ]; then
@@ -19,6 +20,10 @@ if [ "${1:-}" = interop ]; then
 	g++ libssl-dev libzip-dev libminizip-dev libzzip-dev libphysfs-dev libgsf-1-dev libpoco-dev qtbase5-dev libquazip1-qt5-dev
 	libkf5archive-dev libzipios++-dev android-libziparchive-dev gdc ocaml-nox ocaml-findlib libzip-ocaml-dev libsha-ocaml-dev librust-zip-dev librust-sha2-dev
 	libwxgtk3.2-dev zlib1g-dev android-libbase-dev"
+fi
+
+if [ "${1:-}" = clients ]; then
+	commands="$commands aws:awscli rclone:rclone nginx:nginx-light"
 fi
 
 PATH=$PATH:/usr/sbin:/sbin

@@ -288,3 +288,18 @@ func TestDeadline(t *testing.T) {
 		t.Errorf("got error %v, want %v", err, context.DeadlineExceeded)
 	}
 }
+
+// A panic in a callback is an error of the run, and no worker is left waiting.
+func TestPanic(t *testing.T) {
+	t.Parallel()
+	for workers := range 5 {
+		err := Run(t.Context(), 1+workers, Files{
+			Len:  10,
+			Open: func(_ context.Context, i int) (*source.File, error) { panic("the sky falls") },
+			Done: func(int, Sum, error) {},
+		})
+		if err == nil || !strings.Contains(err.Error(), "a defect in vzip: the sky falls") {
+			t.Errorf("%d workers: got error %v", 1+workers, err)
+		}
+	}
+}

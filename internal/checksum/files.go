@@ -2,6 +2,7 @@ package checksum
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"sync"
 
@@ -35,7 +36,7 @@ type Files struct {
 }
 
 // Run works out the CRC-32 of every file with the given number of workers. It
-// returns early only when ctx ends, with ctx's error.
+// returns early only when ctx ends, with ctx's error, or when a worker panics.
 func Run(ctx context.Context, workers int, files Files) error {
 	if files.Progress == nil {
 		files.Progress = func(int64) {}
@@ -44,10 +45,26 @@ func Run(ctx context.Context, workers int, files Files) error {
 	r.changed.L = &r.mu
 	var wg sync.WaitGroup
 	for range max(1, workers) {
-		wg.Go(func() { r.work(ctx) })
+		wg.Go(func() {
+			defer r.recover()
+			r.work(ctx)
+		})
 	}
 	wg.Wait()
+	if r.defect != nil {
+		return r.defect
+	}
 	return ctx.Err()
+}
+
+// recover makes an error of a panic, and lets the other workers end.
+func (r *run) recover() {
+	if v := recover(); v != nil {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.defect = fmt.Errorf("a defect in vzip: %v", v)
+		r.changed.Broadcast()
+	}
 }
 
 type run struct {
@@ -58,6 +75,7 @@ type run struct {
 	next    int       // the next file that nobody has taken
 	opening int       // files taken of which it isn't known yet whether they are large
 	large   []*large  // files with parts that nobody has taken
+	defect  error     // a worker's panic
 }
 
 // large is an open file whose parts are summed by several workers.
@@ -97,7 +115,7 @@ func (r *run) work(ctx context.Context) {
 func (r *run) take(ctx context.Context) (task, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for {
+	for r.defect == nil {
 		for len(r.large) > 0 {
 			l := r.large[0]
 			if t, ok := r.takePart(ctx, l); ok {
@@ -120,6 +138,7 @@ func (r *run) take(ctx context.Context) (task, bool) {
 		}
 		r.changed.Wait()
 	}
+	return task{}, false
 }
 
 // takePart hands out the next part with data in it. It starts with the block that

@@ -21,10 +21,9 @@ import (
 type state uint8
 
 const (
-	looking  state = iota // it is being read again, or about to be
-	equal                 // it has the bytes that were hashed
-	changed               // it has other bytes
-	distrust              // it has other bytes than it should have, and nothing says why
+	looking state = iota // it is being read again, or about to be
+	equal                // it has the bytes that were hashed
+	changed              // it has other bytes
 )
 
 type drift struct {
@@ -69,23 +68,6 @@ func (g *Generation) refuse(key uint64) error {
 		return g.changedError(key, x.is)
 	}
 	return nil
-}
-
-// distrustSum keeps the next generation, and later runs, from taking over a source's
-// CRC-32, which its bytes don't have.
-func (g *Generation) distrustSum(key uint64) {
-	d := &g.drifts
-	d.mu.Lock()
-	known := d.by[key] != nil
-	if !known {
-		d.set(key, &drift{state: distrust, since: time.Now()})
-	}
-	d.mu.Unlock()
-	if !known && g.cache != nil {
-		ref, _, _ := g.Source(key)
-		_ = g.cache.Add(crccache.Record{Key: crccache.KeyOf(ref.Path())}) // of no file: it unsays those before
-		_ = g.cache.Flush()
-	}
 }
 
 func (d *drifts) set(key uint64, x *drift) {

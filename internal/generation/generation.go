@@ -166,16 +166,6 @@ func (g *Generation) setSum(group int, sum checksum.Sum) {
 	}
 }
 
-// unsetSum takes a group's sum back.
-func (g *Generation) unsetSum(group int) {
-	for _, f := range g.members(group) {
-		g.Archives[f.archive].known[f.entry] = false
-	}
-	g.mu.Lock()
-	delete(g.blocks, uint32(group))
-	g.mu.Unlock()
-}
-
 // sum returns the sum of a group whose CRC is known.
 func (g *Generation) sum(group int) (checksum.Sum, bool) {
 	f := g.members(group)[0]

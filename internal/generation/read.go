@@ -185,9 +185,6 @@ func (d *Data) ReadEntryAt(i int, p []byte, off int64) error {
 	if err == nil {
 		return nil
 	}
-	if errors.As(err, new(*verified.CorruptError)) {
-		a.g.distrustSum(key)
-	}
 	a.g.reportOnce(key, err)
 	return &SourceError{err}
 }

@@ -11,7 +11,6 @@ import (
 
 // inherit takes over the sums of files that are what they were before.
 func (g *Generation) inherit(before *Generation) {
-	distrusted := before.distrusted()
 	at := 0
 	for group := range g.groups {
 		f := g.members(group)[0]
@@ -26,28 +25,12 @@ func (g *Generation) inherit(before *Generation) {
 			if compare(before, other, g, f) != 0 && !seeded.On("inherit-all") {
 				break
 			}
-			if sum, ok := before.sum(i); ok && !distrusted[before.ref(other).Path()] {
+			if sum, ok := before.sum(i); ok {
 				g.setSum(group, sum)
 				break
 			}
 		}
 	}
-}
-
-// distrusted returns the paths of files that had other bytes than were hashed
-// though nothing else about them changed.
-func (g *Generation) distrusted() map[string]bool {
-	paths := map[string]bool{}
-	d := &g.drifts
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	for key, x := range d.by {
-		if x.state == distrust {
-			ref, _, _ := g.Source(key)
-			paths[ref.Path()] = true
-		}
-	}
-	return paths
 }
 
 // Recall fills in what the cache of o knows: CRCs, and what was published. It
@@ -56,11 +39,7 @@ func (g *Generation) Recall(o Options) {
 	if o.Cache == nil {
 		return
 	}
-	distrusted := map[string]bool{}
-	if o.Before != nil {
-		distrusted = o.Before.distrusted()
-	}
-	damaged, err := g.recall(o.Cache, distrusted)
+	damaged, err := g.recall(o.Cache)
 	if err != nil {
 		o.Warn(fmt.Sprintf("remembered CRCs can't be read: %v; files are read again", err))
 	}
@@ -79,7 +58,7 @@ func recorded(is, was source.Identity) bool {
 
 // recall takes CRCs from the cache for files that are what they were then. It
 // returns how many damaged records it passed over.
-func (g *Generation) recall(c *crccache.Cache, distrusted map[string]bool) (damaged int, err error) {
+func (g *Generation) recall(c *crccache.Cache) (damaged int, err error) {
 	type wanted struct {
 		key   crccache.Key
 		group uint32 // from archiveGroup on: an archive
@@ -88,9 +67,7 @@ func (g *Generation) recall(c *crccache.Cache, distrusted map[string]bool) (dama
 	want := make([]wanted, 0, len(g.files)+len(g.Archives))
 	for i := range g.groups {
 		for _, f := range g.members(i) {
-			if path := g.ref(f).Path(); !distrusted[path] {
-				want = append(want, wanted{crccache.KeyOf(path), uint32(i)})
-			}
+			want = append(want, wanted{crccache.KeyOf(g.ref(f).Path()), uint32(i)})
 		}
 	}
 	for i, a := range g.Archives {
@@ -103,9 +80,7 @@ func (g *Generation) recall(c *crccache.Cache, distrusted map[string]bool) (dama
 		for ; ok && i < len(want) && want[i].key == r.Key; i++ {
 			if n := want[i].group; n >= archiveGroup {
 				g.Archives[n-archiveGroup].prior = publishedOf(r)
-			} else if group := int(n); r.Identity == (source.Identity{}) {
-				g.unsetSum(group)
-			} else if recorded(g.identity(g.members(group)[0]), r.Identity) {
+			} else if group := int(n); recorded(g.identity(g.members(group)[0]), r.Identity) {
 				sum := r.Sum
 				sum.Blocks = slices.Clone(sum.Blocks)
 				g.setSum(group, sum)

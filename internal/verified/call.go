@@ -88,7 +88,7 @@ type CorruptError struct {
 }
 
 func (e *CorruptError) Error() string {
-	return fmt.Sprintf("%s: the block at offset %d has CRC-32 %08x, it had %08x when it was hashed, and the file's times are the same: a damaged disk, or a program that writes through an old mapping", e.Path, e.Offset, e.Got, e.Want)
+	return fmt.Sprintf("%s: the block at offset %d has CRC-32 %08x, it had %08x when it was hashed, and the file's times are the same: a damaged disk, or a program that writes through an old mapping; touch it if it is meant to be so", e.Path, e.Offset, e.Got, e.Want)
 }
 
 // Unwrap makes it the error that reaches the reader.

@@ -230,7 +230,7 @@ func (r *Reader) readPart(c *Call, d *device, x Sources, key uint64, p []byte, n
 	b, load := r.blocks.acquire(place{x, key, n}, int(blockSize(x.Size(key), n)))
 	defer r.blocks.release(b)
 	if load {
-		r.blocks.loaded(b, r.load(d, x, key, b.data, n))
+		r.loadShared(d, x, b)
 	} else if ready, wait := r.blocks.ready(b); !ready {
 		if err := c.Wait(wait); err != nil {
 			return 0, err
@@ -241,6 +241,15 @@ func (r *Reader) readPart(c *Call, d *device, x Sources, key uint64, p []byte, n
 	}
 	return copy(p, b.data[in:]), nil
 }
+
+// loadShared loads a block that others may wait for: they are told in any case.
+func (r *Reader) loadShared(d *device, x Sources, b *block) {
+	err := errDefect // if it panics
+	defer func() { r.blocks.loaded(b, err) }()
+	err = r.load(d, x, b.key, b.data, b.n)
+}
+
+var errDefect = errors.New("a defect in vzip")
 
 // load fills p with block n. A block that is not right is read once more, from
 // what is at the source's path now.

@@ -26,7 +26,6 @@ type sources struct {
 	ids     []source.Identity
 	blocks  [][]uint32
 	mu      sync.Mutex
-	known   map[source.Identity]bool
 	drifted int
 	changed int
 }
