@@ -123,6 +123,9 @@ func Ask(ctx context.Context, dir, name string) (Answer, error) {
 		return Answer{}, err
 	}
 	response, err := client.Do(request)
+	if ctx.Err() != nil {
+		return Answer{}, ctx.Err()
+	}
 	if err != nil {
 		return Answer{}, fmt.Errorf("%s: %w: %w: it may run in another network namespace, as another user, or be an older version", dir, ErrUnreachable, errors.Unwrap(err))
 	}
