@@ -20,6 +20,10 @@ const (
 	limitStep = 16 << 20
 )
 
+// buffers is the memory that reads hold at present, in bytes: vzip's own buffers, and
+// go-fuse's for the same requests.
+func buffers() int64 { return 2 * generation.InFlight() }
+
 // boundMemory keeps the memory of a server near what it has to remember, until the
 // returned function is called: buffers come and go by the megabyte, which the garbage
 // collector by itself would let pile up. GOMEMLIMIT, if set, decides instead.
@@ -47,11 +51,11 @@ func (s *server) boundMemory() (stop func()) {
 				runtime.GC()
 				var m runtime.MemStats
 				runtime.ReadMemStats(&m)
-				measured, live = now, int64(m.HeapAlloc)
+				measured, live = now, max(0, int64(m.HeapAlloc)-buffers())
 				fallthrough
 			default:
 				// Requests that hang count, too: else collecting would find nothing, over and over.
-				want := min(group, live+live/4+room+2*generation.InFlight())
+				want := min(group, live+live/4+room+buffers())
 				if want > limit || want < limit-limitStep {
 					limit = want
 					debug.SetMemoryLimit(limit)
