@@ -21,7 +21,8 @@ func TestReadsThroughMount(t *testing.T) {
 	mount := s.mount()
 	defer closing(t, mount)
 
-	n := int64(figure.N(20_000, 50_000_000))
+	const session = 500
+	n := int64(figure.N(20_000, 50_000_000)) / session * session
 	var counts Counts
 	client := &Client{
 		Path: mount.Path(archive), Counts: &counts, Cached: 70, Forget: 500,
@@ -29,7 +30,6 @@ func TestReadsThroughMount(t *testing.T) {
 	}
 	var begun atomic.Int64
 	var wg sync.WaitGroup
-	const session = 500
 	for worker := range uint64(4) {
 		wg.Go(func() {
 			rnd := rand.New(rand.NewPCG(6, worker))
