@@ -126,15 +126,16 @@ func (w *watcher) run(ctx context.Context) {
 		}
 		rest.Reset(max(0, min(quiet, time.Until(first.Add(longest)))))
 	}
-	again := longest
+	shortest := min(longest, w.sweep)
+	again := shortest
 	look := func(why string) {
 		first = time.Time{}
 		if w.reloadWatched(ctx, why) == nil {
-			again = longest
+			again = shortest
 			return
 		}
-		rest.Reset(min(again, w.sweep))
-		again *= 2
+		rest.Reset(again)
+		again = min(2*again, w.sweep)
 	}
 	for {
 		select {
