@@ -106,7 +106,7 @@ func (b *builder) scanning(folder string) {
 	b.folder = folder
 	b.at.enter(folder)
 	if b.Folder != nil {
-		b.Folder(folder)
+		b.layout.Pulse.During(func() { b.Folder(folder) })
 	}
 }
 
