@@ -119,6 +119,7 @@ type building struct {
 	before       *generation.Generation // nil: none
 	report       func(error)            // takes read errors later
 	folder       func(string)           // is told each folder before it is listed
+	newer        func() bool            // tells whether to wait for busy files no longer; nil: never
 	progress     bool                   // show it
 }
 
@@ -138,6 +139,7 @@ func (a *app) build(ctx context.Context, l *layout.Layout, b building) (*generat
 		Reader:       b.reader,
 		Before:       b.before,
 		Folder:       b.folder,
+		Newer:        b.newer,
 		Warn:         a.warn,
 		Report:       b.report,
 	}

@@ -19,7 +19,7 @@ import (
 
 // hungFiles are the sources of an archive that will hang, of another one on the
 // same file system that won't, and of one elsewhere.
-var hungFiles = map[string]int{"hung/file": 9 << 20, "near/file": 2 << 20, "good/file": 4 << 20}
+var hungFiles = map[string]int{"hung/file": 9 << 20, "hung/sub/file": 100, "near/file": 2 << 20, "good/file": 4 << 20}
 
 // hungReads makes every read of the archive "hung" hang.
 var hungReads = faultfs.Rule{Path: "hung/**", Ops: []faultfs.Op{faultfs.Read}, Hang: true}

@@ -30,6 +30,7 @@ type server struct {
 	sources func([]string) // is told the layout's sources before they are looked at; may be nil
 
 	reloading sync.Mutex
+	waiting   atomic.Int32 // reloads that wait for the one that is under way
 	current   atomic.Pointer[generation.Generation]
 	number    atomic.Int64 // of the current generation
 	building  atomic.Bool  // the next one is being built
@@ -83,7 +84,7 @@ func (s *server) next(ctx context.Context, l *layout.Layout, progress bool) (*ge
 	if s.sources != nil {
 		s.sources(l.Sources())
 	}
-	g, err := s.build(ctx, l, building{reader: s.reader, before: s.generation(), report: s.report, folder: s.folder, progress: progress})
+	g, err := s.build(ctx, l, building{reader: s.reader, before: s.generation(), report: s.report, folder: s.folder, newer: func() bool { return s.waiting.Load() > 0 }, progress: progress})
 	if err != nil {
 		return nil, err
 	}
@@ -146,7 +147,9 @@ func (c content) Read(ctx context.Context, off int64, n int) (vfs.Data, error) {
 // reload shows the state that layout and sources have now, and says what changed,
 // if something did.
 func (s *server) reload(ctx context.Context) (message string, changed bool, err error) {
+	s.waiting.Add(1)
 	s.reloading.Lock()
+	s.waiting.Add(-1)
 	defer s.reloading.Unlock()
 	begin := time.Now()
 	s.building.Store(true)

@@ -30,6 +30,8 @@ type watcher struct {
 	fs      *fsnotify.Watcher // nil where there is none
 	trigger chan struct{}     // has room for one
 
+	asking sync.Mutex // held while the kernel is told of folders, which may hang as they do
+
 	mu      sync.Mutex
 	watched map[string]*watched // by folder
 	single  map[string]bool     // the layout and sources, in folders that are no sources perhaps
@@ -88,19 +90,27 @@ func (w *watcher) add(folder string, source bool) {
 		return
 	}
 	w.mu.Lock()
-	defer w.mu.Unlock()
 	was := w.watched[folder]
 	if was != nil && was.seen {
 		was.listed = was.listed || source
+		w.mu.Unlock()
 		return
 	}
+	w.mu.Unlock()
+	if !w.asking.TryLock() {
+		return // an earlier look hangs there; the next sweep is another try
+	}
 	// Also what is watched already: another folder may have taken its place.
-	if err := w.fs.Add(folder); err == nil {
-		if was == nil {
+	err := w.fs.Add(folder)
+	w.asking.Unlock()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if err == nil {
+		if was = w.watched[folder]; was == nil {
 			was = &watched{source: source}
 			w.watched[folder] = was
 		}
-		was.seen, was.listed = true, source
+		was.seen, was.listed = true, was.seen && was.listed || source
 	} else if !w.refused {
 		w.refused = true
 		w.warn(fmt.Sprintf("%s can't be watched, and perhaps others: %v; changes there are noticed only every %v (fs.inotify.max_user_watches may be too small)", folder, err, w.sweep))
@@ -126,15 +136,16 @@ func (w *watcher) run(ctx context.Context) {
 		}
 		rest.Reset(max(0, min(quiet, time.Until(first.Add(longest)))))
 	}
-	again := longest
+	shortest := min(longest, w.sweep)
+	again := shortest
 	look := func(why string) {
 		first = time.Time{}
 		if w.reloadWatched(ctx, why) == nil {
-			again = longest
+			again = shortest
 			return
 		}
-		rest.Reset(min(again, w.sweep))
-		again *= 2
+		rest.Reset(again)
+		again = min(2*again, w.sweep)
 	}
 	for {
 		select {
@@ -178,9 +189,8 @@ func (w *watcher) reloadWatched(ctx context.Context, why string) error {
 	if w.fs == nil {
 		return err
 	}
+	var removed, kept []string
 	w.mu.Lock()
-	defer w.mu.Unlock()
-	removed := false
 	for folder, is := range w.watched {
 		switch {
 		case err != nil: // what is watched may still be needed
@@ -189,18 +199,28 @@ func (w *watcher) reloadWatched(ctx context.Context, why string) error {
 			is.source = is.listed
 		default:
 			delete(w.watched, folder)
-			removed = w.fs.Remove(folder) == nil || removed // it may be gone
+			removed = append(removed, folder)
 		}
 	}
-	if !removed {
+	for folder := range w.watched {
+		kept = append(kept, folder)
+	}
+	w.mu.Unlock()
+	if !w.asking.TryLock() {
+		return err
+	}
+	defer w.asking.Unlock()
+	again := false
+	for _, folder := range removed {
+		again = w.fs.Remove(folder) == nil || again // it may be gone
+	}
+	if !again {
 		return err
 	}
 	// A folder that is there under another name had one watch for both, which went
 	// with the old name; what changed meanwhile nobody has told.
-	for folder, is := range w.watched {
-		if w.fs.Add(folder) != nil {
-			is.seen = false
-		}
+	for _, folder := range kept {
+		_ = w.fs.Add(folder) // the reload that follows finds out
 	}
 	w.pull()
 	return err

@@ -29,6 +29,9 @@ type Options struct {
 	Before *Generation
 	// Folder, if set, is told each folder of the sources before it is listed.
 	Folder func(path string)
+	// Newer, if set, tells whether waiting for files to rest is to end, because a
+	// newer state of the layout may do without them.
+	Newer func() bool
 	// Warn takes what the user should know and what stops nothing.
 	Warn func(string)
 	// Report takes each source's error when it is read later, once.
@@ -87,6 +90,9 @@ func Build(ctx context.Context, l *layout.Layout, o Options) (*Generation, error
 			return nil, ctx.Err()
 		case <-time.After(pause):
 		}
+		if patient && b.Newer != nil && b.Newer() {
+			return nil, failed
+		}
 		pause = min(2*pause, maxPause)
 	}
 }
@@ -106,7 +112,7 @@ func (b *builder) scanning(folder string) {
 	b.folder = folder
 	b.at.enter(folder)
 	if b.Folder != nil {
-		b.Folder(folder)
+		b.layout.Pulse.During(func() { b.Folder(folder) })
 	}
 }
 

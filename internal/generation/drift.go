@@ -28,8 +28,9 @@ const (
 
 type drift struct {
 	state
-	is    source.Identity // when it was found so
-	since time.Time
+	is     source.Identity // when it was found so
+	since  time.Time
+	queued bool // to be looked at, until that has ended
 }
 
 // drifts are the sources that are not what was hashed.
@@ -89,7 +90,7 @@ func (g *Generation) Drifted(key uint64, is source.Identity) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	switch x := d.by[key]; {
-	case x != nil && x.state == looking, seeded.On("no-drift"):
+	case x != nil && x.state == looking && (x.queued || time.Since(x.since) < recheckEvery), seeded.On("no-drift"):
 	case x != nil && x.state == changed && x.is == is:
 		return g.changedError(key, is)
 	default:
@@ -125,7 +126,7 @@ func (g *Generation) setState(key uint64, s state, is source.Identity) {
 	if s == changed {
 		a.stale.Add(1)
 	}
-	g.drifts.set(key, &drift{state: s, is: is, since: time.Now()})
+	g.drifts.set(key, &drift{state: s, is: is, since: time.Now(), queued: was != nil && was.queued})
 }
 
 // look has a source read again in the background; the lock is held.
@@ -134,6 +135,10 @@ func (g *Generation) look(key uint64, is source.Identity) {
 	if x := d.by[key]; x == nil || x.state != changed { // a changed one is so until it is found equal
 		g.setState(key, looking, is)
 	}
+	if d.by[key].queued {
+		return
+	}
+	d.by[key].queued = true
 	d.queue = append(d.queue, key)
 	if !d.busy {
 		d.busy = true
@@ -161,6 +166,7 @@ func (g *Generation) lookAgain(a *Archive) {
 func (g *Generation) lookAll() {
 	d := &g.drifts
 	buf := make([]byte, 8*checksum.BlockLen)
+	begin := time.Now()
 	for {
 		d.mu.Lock()
 		if len(d.queue) == 0 || g.ctx.Err() != nil {
@@ -172,32 +178,32 @@ func (g *Generation) lookAll() {
 		d.queue = d.queue[1:]
 		x := *d.by[key]
 		d.mu.Unlock()
-		g.lookAt(key, x, buf)
+		g.lookAt(key, x, begin, buf)
 	}
 }
 
 // lookAt reads a source whole and notes whether it is equal.
-func (g *Generation) lookAt(key uint64, x drift, buf []byte) {
+func (g *Generation) lookAt(key uint64, x drift, begin time.Time, buf []byte) {
+	d := &g.drifts
 	defer func() { // nobody should lose a mount to a defect here
 		if v := recover(); v != nil {
 			g.Changed(key, x.is)
 		}
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		d.by[key].queued = false
 	}()
-	d := &g.drifts
-	is, same, err := g.compareNow(key, x, buf)
+	is, same, err := g.compareNow(key, x, begin, buf)
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	switch {
 	case same:
 		g.setState(key, equal, is)
 		g.reader.Reopen(g, key)
-	case err == errStill:
+	// A later read has it looked at again. That it can't be read now, readers find
+	// out themselves.
+	case err != nil && !errors.As(err, new(*source.ChangedError)):
 		d.by[key].since = time.Now()
-	case err == errMoves: // the next read has it looked at again
-		if d.by[key].state == looking {
-			delete(d.by, key)
-			d.count.Store(int32(len(d.by)))
-		}
 	case x.state == changed:
 		d.by[key].is = is
 	default:
@@ -212,8 +218,9 @@ var (
 )
 
 // compareNow tells whether the file that is at a source's path now has the bytes
-// that were hashed, and what it is.
-func (g *Generation) compareNow(key uint64, x drift, buf []byte) (is source.Identity, same bool, err error) {
+// that were hashed, and what it is. As when it was hashed, its times must have rested
+// before it is read: else a change that follows could leave them as they are.
+func (g *Generation) compareNow(key uint64, x drift, begin time.Time, buf []byte) (is source.Identity, same bool, err error) {
 	ref, was, _ := g.Source(key)
 	f, is, err := source.OpenNow(ref)
 	if err != nil {
@@ -225,6 +232,13 @@ func (g *Generation) compareNow(key uint64, x drift, buf []byte) (is source.Iden
 	}
 	if is.Size != was.Size {
 		return is, false, nil
+	}
+	if settle(g.ctx, is, f.Kind, begin) != nil {
+		return is, false, errMoves
+	}
+	atRest := f.Busy() == nil
+	if !atRest && g.reader.StatOnly { // a writer's mapping need not show in its times
+		return is, false, errMoves
 	}
 	for off := int64(0); off < was.Size; {
 		if g.ctx.Err() != nil {
@@ -246,7 +260,7 @@ func (g *Generation) compareNow(key uint64, x drift, buf []byte) (is source.Iden
 	if now, err := f.Identity(); err != nil || now != is {
 		return is, false, errMoves
 	}
-	if g.cache != nil && f.Busy() == nil && time.Since(time.Unix(0, is.Ctime)) > is.Tick(f.Kind()) {
+	if g.cache != nil && atRest && is.Ctime < time.Now().UnixNano() {
 		g.remember(ref, is, key)
 	}
 	return is, true, nil

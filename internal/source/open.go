@@ -157,7 +157,10 @@ func (r Ref) ReadDir(access bool) (self Stat, children []Child, err error) {
 	}
 	dir := os.NewFile(uintptr(fd), r.Path())
 	defer dir.Close()
-	if self, err = statAt(fd, "", unix.AT_EMPTY_PATH); err != nil {
+	r.ask()
+	self, err = statAt(fd, "", unix.AT_EMPTY_PATH)
+	r.answered()
+	if err != nil {
 		return Stat{}, nil, &fs.PathError{Op: "statx", Path: r.Path(), Err: err}
 	}
 	r.ask()
@@ -171,7 +174,6 @@ func (r Ref) ReadDir(access bool) (self Stat, children []Child, err error) {
 		c := Child{Name: name}
 		r.ask()
 		c.Stat, c.Err = statAt(fd, name, unix.AT_SYMLINK_NOFOLLOW)
-		r.answered()
 		switch {
 		case c.Err != nil:
 		case c.IsSymlink():
@@ -179,6 +181,7 @@ func (r Ref) ReadDir(access bool) (self Stat, children []Child, err error) {
 		case access && c.IsRegular():
 			c.Err = unix.Faccessat(fd, name, unix.R_OK, unix.AT_EACCESS|unix.AT_SYMLINK_NOFOLLOW)
 		}
+		r.answered()
 		if c.Err == unix.ENOENT {
 			continue // deleted meanwhile: listed a moment later it would not be there
 		}

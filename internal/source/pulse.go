@@ -21,6 +21,14 @@ func (r *Ref) answered() {
 	}
 }
 
+// During counts what f asks of file systems by itself.
+func (p *Pulse) During(f func()) {
+	r := Ref{Pulse: p}
+	r.ask()
+	defer r.answered()
+	f()
+}
+
 // Stopped returns a channel that is closed when nothing was answered for so long
 // though something was asked; stop ends the watch.
 func (p *Pulse) Stopped(after time.Duration) (stopped <-chan struct{}, stop func()) {

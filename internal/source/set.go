@@ -60,21 +60,11 @@ func (s *Set) Acquire(x Index, key uint64) (*Opened, error) {
 	}
 	ref, _, root := x.Source(key)
 	var f *File
-	err := s.retry(func() error {
-		at := place{x, rootKey | root}
-		re := s.get(at)
-		if re == nil {
-			fd, err := ref.openRoot()
-			if err != nil {
-				return ref.gone(err)
-			}
-			re = s.add(&Opened{place: at, root: root, fd: fd})
-		}
-		defer s.Release(re)
-		var err error
-		f, _, err = open(re.fd, ref)
-		if err != nil {
-			s.Drop(re) // another folder may have taken its place
+	err := s.retry(func() (err error) {
+		var kept bool
+		f, kept, err = s.openIn(place{x, rootKey | root}, root, ref)
+		if kept && errors.As(err, new(*ChangedError)) { // another folder may have taken the root's place
+			f, _, err = s.openIn(place{x, rootKey | root}, root, ref)
 		}
 		return err
 	})
@@ -82,6 +72,24 @@ func (s *Set) Acquire(x Index, key uint64) (*Opened, error) {
 		return nil, err
 	}
 	return s.add(&Opened{File: f, place: place{x, key}, root: root, fd: f.fd}), nil
+}
+
+// openIn opens a file below the root at a place, and tells whether that root was
+// open before. Where it fails the root is dropped.
+func (s *Set) openIn(at place, root uint64, ref Ref) (f *File, kept bool, err error) {
+	re := s.get(at)
+	if kept = re != nil; !kept {
+		fd, err := ref.openRoot()
+		if err != nil {
+			return nil, false, ref.gone(err)
+		}
+		re = s.add(&Opened{place: at, root: root, fd: fd})
+	}
+	defer s.Release(re)
+	if f, _, err = open(re.fd, ref); err != nil {
+		s.Drop(re)
+	}
+	return f, kept, err
 }
 
 // Drop makes the set forget an open source and its root, so that the next
@@ -95,12 +103,15 @@ func (s *Set) Drop(e *Opened) {
 	}
 }
 
-// DropKey is Drop for what is open behind a key, if anything is.
+// DropKey is Drop for what is open behind a key, and for its root, if anything is.
 func (s *Set) DropKey(x Index, key uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if e := s.files[place{x, key}]; e != nil {
-		s.drop(e)
+	_, _, root := x.Source(key)
+	for _, at := range []place{{x, key}, {x, rootKey | root}} {
+		if e := s.files[at]; e != nil {
+			s.drop(e)
+		}
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 type Call struct {
 	ctx      context.Context
 	deadline time.Time
+	begun    int64 // as [now] has it
 
 	key atomic.Uint64 // of the source that it reads
 
@@ -28,7 +29,7 @@ var timers = sync.Pool{New: func() any { return time.NewTimer(time.Hour) }}
 
 // Begin starts the call anew. Nothing of the call before may still run.
 func (c *Call) Begin(ctx context.Context, timeout time.Duration) {
-	c.ctx, c.deadline = ctx, time.Now().Add(timeout)
+	c.ctx, c.deadline, c.begun = ctx, time.Now().Add(timeout), now()
 	c.key.Store(0)
 	c.left = false
 }

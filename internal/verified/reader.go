@@ -102,7 +102,8 @@ func (r *Reader) Abandon(c *Call) { c.park() }
 // Late is Abandon for a call that took too long. It returns the error that those
 // who waited get.
 func (r *Reader) Late(c *Call, x Sources) error {
-	if d, _ := c.where(); d != nil {
+	// A device that answered others meanwhile is all right.
+	if d, _ := c.where(); d != nil && d.answered.Load() < c.begun {
 		d.late.Store(now())
 	}
 	c.park()

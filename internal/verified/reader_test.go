@@ -385,3 +385,31 @@ func TestStateAfterBytes(t *testing.T) {
 		t.Error("got bytes that were written later")
 	}
 }
+
+// One file that hangs on a device which answers otherwise is no reason to refuse
+// the others.
+func TestBreakerOneFile(t *testing.T) {
+	t.Parallel()
+	s, _ := hashed(t, t.TempDir(), blockLen, blockLen)
+	r := NewReader(Options{Timeout: 50 * time.Millisecond})
+	defer r.Close()
+	var stuck Call
+	stuck.Begin(context.Background(), r.Timeout)
+	must(t, r.Enter(&stuck, s, 0))
+	defer r.Leave(&stuck)
+	time.Sleep(10 * time.Millisecond)
+	if _, err := read(r, s, 1, 0, blockLen); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Late(&stuck, s); !errors.As(err, new(*TimeoutError)) {
+		t.Errorf("got error %v, want a TimeoutError", err)
+	}
+	for range 2 { // the first could be a probe
+		var c Call
+		c.Begin(context.Background(), r.Timeout)
+		if err := r.Enter(&c, s, 1); err != nil {
+			t.Errorf("another file of the device: %v", err)
+		}
+		r.Leave(&c)
+	}
+}
