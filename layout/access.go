@@ -23,8 +23,8 @@ type Access struct {
 // only those who may read every source file themselves, list every folder that
 // has one, and search all folders above. Who may is worked out from owners and
 // permission bits as they were scanned. What else can stand in the way of a reader
-// is not looked at: POSIX ACLs (the group's bits are then the ACL's mask), security
-// modules, the rights that a file server checks itself.
+// is not looked at: entries of POSIX ACLs for single users, security modules, the
+// rights that a file server checks itself.
 func (p *Plan) Access() Access {
 	if seeded.On("open-to-all") {
 		return Access{Mode: 0o444}
@@ -114,12 +114,32 @@ func (w *walker) addItem(it *item) {
 	if it.linked {
 		w.addLink(it.rel)
 	}
+	ref := w.m.ref
+	ref.Rel = it.rel
 	switch {
 	case it.isDir() || it.name == "": // "" is the archive's root
-		w.rights.add(&it.stat, canRead|canSearch)
+		w.rights.addAt(ref.Path(), &it.stat, canRead|canSearch)
 	case it.target == "": // links have no bits of their own
-		w.rights.add(&it.stat, canRead)
+		w.rights.addAt(ref.Path(), &it.stat, canRead)
 	}
+}
+
+// addAt is add, but takes no group for one that may read what is closed to others
+// where the path has a POSIX ACL: then the ACL's mask stands in place of the group's
+// bits.
+func (r *rights) addAt(path string, s *source.Stat, need uint32) {
+	if group, other := s.Mode>>3&need == need, s.Mode&need == need; group && !other && hasACL(path) {
+		masked := *s
+		masked.Mode &^= 0o070
+		s = &masked
+	}
+	r.add(s, need)
+}
+
+// hasACL tells whether a path has a POSIX ACL, also where that can't be told.
+func hasACL(path string) bool {
+	_, err := unix.Lgetxattr(path, "system.posix_acl_access", nil)
+	return err != unix.ENODATA && err != unix.EOPNOTSUPP
 }
 
 // addWay adds the folders above the source.
@@ -134,7 +154,7 @@ func (w *walker) addWay() {
 			}
 			w.ways[dir] = s
 		}
-		w.rights.add(s, canSearch)
+		w.rights.addAt(dir, s, canSearch)
 	}
 }
 

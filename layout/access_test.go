@@ -1,6 +1,7 @@
 package layout
 
 import (
+	"encoding/binary"
 	"os"
 	"path/filepath"
 	"slices"
@@ -186,5 +187,38 @@ func TestAccessOfEach(t *testing.T) {
 	}
 	if want := []Access{byOwner(0), everybody, byOwner(0)}; !slices.Equal(got, want) {
 		t.Errorf("got %+v, want %+v", got, want)
+	}
+}
+
+// With an ACL the group's bits are its mask, and say nothing of the group.
+func TestRightsWithACL(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(path, nil, 0o640); err != nil {
+		t.Fatal(err)
+	}
+	access := func() Access {
+		var st unix.Stat_t
+		if err := unix.Stat(path, &st); err != nil {
+			t.Fatal(err)
+		}
+		r := rights{mounts: &mountTable{}}
+		r.addAt(path, &source.Stat{Mode: st.Mode, UID: st.Uid, GID: st.Gid, Dev: st.Dev}, canRead)
+		return r.access(true)
+	}
+	if got := access(); got.Mode != 0o440 || !got.HasGID {
+		t.Errorf("without an ACL: got %+v, want the group's", got)
+	}
+	acl := binary.LittleEndian.AppendUint32(nil, 2) // the version (linux/posix_acl_xattr.h)
+	for _, e := range [][3]uint32{{0x01, 6, 1<<32 - 1}, {0x02, 4, 12345}, {0x04, 0, 1<<32 - 1}, {0x10, 4, 1<<32 - 1}, {0x20, 0, 1<<32 - 1}} {
+		acl = binary.LittleEndian.AppendUint16(acl, uint16(e[0])) // owner, a user, the group, the mask, others
+		acl = binary.LittleEndian.AppendUint16(acl, uint16(e[1]))
+		acl = binary.LittleEndian.AppendUint32(acl, e[2])
+	}
+	if err := unix.Setxattr(path, "system.posix_acl_access", acl, 0); err != nil {
+		t.Fatalf("the folder for temporary files has no ACLs: %v", err)
+	}
+	if got := access(); got.Mode != 0o400 || got.HasGID {
+		t.Errorf("with an ACL: got %+v, want nobody's but the owner's", got)
 	}
 }

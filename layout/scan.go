@@ -22,6 +22,9 @@ type ScanOptions struct {
 	// absolute path as [source.Ref.Path] has it. Folders and links are not asked
 	// about.
 	Leave func(path string) bool
+	// RestSince, if not 0, leaves files out whose status changed later, in nanoseconds
+	// since 1970, of archives with on_busy: skip.
+	RestSince int64
 	// Folder, if set, is told the absolute path of each folder before it is listed,
 	// and of the folders of sources that are files.
 	Folder func(path string)
@@ -46,7 +49,7 @@ func (l *Layout) Scan(ctx context.Context, o ScanOptions) ([]*Plan, error) {
 			ctx: ctx, layout: l, a: a, problems: problems, listings: listings,
 			// Root may read all; asking would cost a system call a file.
 			access: os.Geteuid() != 0,
-			leave:  o.Leave,
+			leave:  o.Leave, restSince: o.RestSince,
 			mounts: mounts, ways: ways, rights: rights{mounts: mounts},
 			warn: func(format string, args ...any) {
 				if o.Warn != nil {
@@ -67,17 +70,18 @@ func (l *Layout) Scan(ctx context.Context, o ScanOptions) ([]*Plan, error) {
 
 // scan works out one archive.
 type scan struct {
-	ctx      context.Context
-	layout   *Layout
-	a        *Archive
-	problems *Problems
-	listings *listings
-	access   bool
-	leave    func(path string) bool
-	mounts   *mountTable
-	ways     map[string]*source.Stat // folders above sources, by path
-	rights   rights
-	warn     func(format string, args ...any)
+	ctx       context.Context
+	layout    *Layout
+	a         *Archive
+	problems  *Problems
+	listings  *listings
+	access    bool
+	leave     func(path string) bool
+	restSince int64
+	mounts    *mountTable
+	ways      map[string]*source.Stat // folders above sources, by path
+	rights    rights
+	warn      func(format string, args ...any)
 
 	plan    *Plan
 	builder *zipgen.Builder
@@ -85,6 +89,7 @@ type scan struct {
 	// that something else needs as a folder.
 	files   []file
 	special leftOut // FIFOs, sockets, devices
+	moving  leftOut // files that changed after restSince
 	passed  leftOut // mount points that were not entered
 }
 
@@ -136,6 +141,9 @@ func (s *scan) archive() *Plan {
 			s.plan.devices = append(s.plan.devices, it.stat.Dev)
 		}
 		s.plan.add(&it, dev, e.ModTime)
+	}
+	if s.moving.count > 0 {
+		s.warn("archive %s: %d files that change all the time left out because of on_busy: skip, the first is %s", s.a.Name, s.moving.count, s.moving.first)
 	}
 	if s.special.count > 0 {
 		s.warn("archive %s: %d special files left out, the first is %s: exclude them to silence this, or set special: error", s.a.Name, s.special.count, s.special.first)

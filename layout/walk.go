@@ -222,6 +222,10 @@ func (w *walker) child(parent source.Ref, prefix string, c source.Child, whole b
 		w.childError(ref, c.Err, follow)
 		return item{}, false, false
 	}
+	if w.restSince != 0 && w.a.OnBusy == OnBusySkip && c.IsRegular() && c.Ctime > w.restSince {
+		w.moving.add("%s", ref.Path())
+		return item{}, false, false
+	}
 	it = item{rel: ref.Rel, stat: c.Stat, linked: follow}
 	// Files of an overlay can be on other devices than their folder: they have to be
 	// mounted on as well.

@@ -2,10 +2,13 @@ package vfs
 
 import (
 	"context"
+	"errors"
+	"io/fs"
 	"os"
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/hanwen/go-fuse/v2/fuse"
@@ -110,8 +113,11 @@ func (r *request) watch() {
 // signal came. What can't be known counts as killed.
 func look(thread uint32) (killed, waits bool) {
 	status, err := os.ReadFile("/proc/" + strconv.Itoa(int(thread)) + "/status") // 0: in another PID namespace
-	if err != nil {
+	switch {
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ESRCH):
 		return true, false
+	case err != nil: // no descriptor left: it may well wait
+		return false, true
 	}
 	const kill = 1 << (9 - 1) // what every deadly signal becomes for each thread
 	for _, name := range []string{"SigPnd", "ShdPnd"} {

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"os/exec"
-	"slices"
 	"strings"
 
 	"github.com/moby/sys/mountinfo"
@@ -33,18 +32,35 @@ func (m *Mounted) Unmount(lazy bool) error {
 	if m.device == (device{}) { // there was no mount table to find it in
 		return Unmount(m.Dir, lazy)
 	}
-	mounts, err := mountsAt(m.Dir)
-	if err != nil {
+	dir, err := m.place()
+	if dir == "" || err != nil {
 		return err
 	}
-	ours := slices.IndexFunc(mounts, func(i *mountinfo.Info) bool { return deviceOf(i) == m.device })
+	mounts, err := mountsAt(dir)
 	switch {
-	case ours < 0:
+	case err != nil:
+		return err
+	case len(mounts) == 0:
 		return nil
-	case ours < len(mounts)-1:
+	case deviceOf(mounts[len(mounts)-1]) != m.device:
 		return ErrCovered
 	}
-	return Unmount(m.Dir, lazy)
+	return Unmount(dir, lazy)
+}
+
+// place returns where this mount is: at its folder, or where that was moved to.
+// It is "" where the mount is not to be seen any more.
+func (m *Mounted) place() (dir string, err error) {
+	mounts, err := mountinfo.GetMounts(func(i *mountinfo.Info) (skip, stop bool) { return deviceOf(i) != m.device, false })
+	for _, i := range mounts {
+		if i.Mountpoint == m.Dir {
+			return m.Dir, nil
+		}
+		if i.Root == "/" && dir == "" {
+			dir = i.Mountpoint
+		}
+	}
+	return dir, err
 }
 
 // Detach takes this mount out of sight. It ends when the last program closes its

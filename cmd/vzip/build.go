@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"runtime/debug"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -20,28 +21,58 @@ import (
 	"vzip/layout"
 )
 
-// load reads a layout file.
-func (a *app) load(file string) (*layout.Layout, error) {
+// load reads a layout file, and finds its sources.
+func (a *app) load(ctx context.Context, file string, timeout time.Duration) (*layout.Layout, error) {
 	type result struct {
 		l   *layout.Layout
 		err error
 	}
-	done := make(chan result, 1)
-	go func() {
+	r, err := inTime(ctx, timeout, func() result {
 		l, err := layout.Load(file, os.LookupEnv)
-		done <- result{l, err}
+		return result{l, err}
+	})
+	if err != nil {
+		return nil, unanswered(file, err)
+	}
+	return r.l, r.err
+}
+
+// unanswered is the error of a layout one of whose sources hangs.
+func unanswered(file string, err error) error {
+	if errors.Is(err, context.Canceled) {
+		return interrupted(err)
+	}
+	return &exitError{exitSource, fmt.Errorf("%s: a source in it, or the file itself, %w", file, err)}
+}
+
+// defaultTimeout is how long sources may take to answer where no flag says.
+const defaultTimeout = 30 * time.Second
+
+// hanging counts what inTime gave up on, each of which holds a thread.
+var hanging atomic.Int32
+
+const maxHanging = 8
+
+// inTime runs f, which may hang as file systems do, and then goes on alone.
+func inTime[T any](ctx context.Context, timeout time.Duration, f func() T) (none T, err error) {
+	if hanging.Load() >= maxHanging {
+		return none, errors.New("does not answer, as several times before")
+	}
+	done := make(chan T, 1)
+	hanging.Add(1)
+	go func() {
+		defer hanging.Add(-1)
+		done <- f()
 	}()
 	select {
 	case r := <-done:
-		return r.l, r.err
-	case <-time.After(loadTimeout):
-		return nil, &exitError{exitSource, fmt.Errorf("%s: a source in it, or the file itself, does not answer within %v: check the devices and servers that its sources are on", file, loadTimeout)}
+		return r, nil
+	case <-ctx.Done():
+		return none, ctx.Err()
+	case <-time.After(timeout):
+		return none, fmt.Errorf("does not answer within %v: check the devices and servers that its sources are on", timeout)
 	}
 }
-
-// loadTimeout is how long a layout file and the folders that it names may take to
-// be found.
-const loadTimeout = 30 * time.Second
 
 // findArchive checks that a layout has an archive of that name.
 func findArchive(l *layout.Layout, name string) error {
@@ -194,15 +225,15 @@ type readFlags struct {
 
 func (f *readFlags) add(flags *pflag.FlagSet) {
 	flags.StringVar(&f.verify, "verify", "crc", "how bytes are checked before they are handed out: crc (each block), or stat (weaker: only that a source's size and times are what they were)")
-	flags.DurationVar(&f.timeout, "source-timeout", 30*time.Second, "how long a source may take to answer before readers get an error")
+	flags.DurationVar(&f.timeout, "source-timeout", defaultTimeout, "how long a source may take to answer before readers get an error")
 }
 
 func (f *readFlags) check() error {
 	switch {
 	case f.verify != "crc" && f.verify != "stat":
 		return usageError("--verify %q is not known: use crc or stat", f.verify)
-	case f.timeout <= 0:
-		return usageError("--source-timeout %v makes no sense: use 1s or more", f.timeout)
+	case f.timeout < 100*time.Millisecond:
+		return usageError("--source-timeout %v makes no sense: use 100ms or more", f.timeout)
 	}
 	return nil
 }

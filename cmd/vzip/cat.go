@@ -42,7 +42,7 @@ func (a *app) catCommand() *cobra.Command {
 func (a *app) cat(file, name string, r httpRange, f *readFlags) error {
 	ctx, stop := untilSignal()
 	defer stop()
-	l, err := a.load(file)
+	l, err := a.load(ctx, file, f.timeout)
 	if err != nil {
 		return err
 	}

@@ -55,7 +55,7 @@ func (a *app) checkCommand() *cobra.Command {
 func (a *app) scan(file, only string, warn func(string)) ([]*layout.Plan, error) {
 	ctx, stop := untilSignal()
 	defer stop()
-	l, err := a.load(file)
+	l, err := a.load(ctx, file, defaultTimeout)
 	if err != nil {
 		return nil, err
 	}

@@ -30,6 +30,7 @@ func waitGone(m *vfs.Mounted) <-chan struct{} {
 // any more; after the grace, or at a signal, those who still do get errors, and
 // finished is false.
 func (a *app) drain(m *vfs.Mounted, gone <-chan struct{}, again <-chan os.Signal, grace time.Duration) (finished bool) {
+	a.giveReserve()
 	end := time.After(grace)
 	poll := time.NewTicker(detachPoll)
 	defer poll.Stop()
@@ -91,4 +92,20 @@ func holders(dir string) string {
 		return strings.Join(h, ", ")
 	}
 	return "a process that can't be seen from here, or another mount below it"
+}
+
+// takeReserve takes a few descriptors, which unmounting needs when all others are used.
+func (a *app) takeReserve() {
+	for range 4 {
+		if f, err := os.Open(os.DevNull); err == nil {
+			a.reserve = append(a.reserve, f)
+		}
+	}
+}
+
+func (a *app) giveReserve() {
+	for _, f := range a.reserve {
+		f.Close()
+	}
+	a.reserve = nil
 }

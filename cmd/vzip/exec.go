@@ -56,7 +56,7 @@ func (a *app) execCommand() *cobra.Command {
 func (a *app) exec(file string, argv []string, f *readFlags) (err error) {
 	ctx, stop := untilSignal()
 	defer stop()
-	l, err := a.load(file)
+	l, err := a.load(ctx, file, f.timeout)
 	if err != nil {
 		return err
 	}

@@ -18,7 +18,7 @@ func (a *app) hashCommand() *cobra.Command {
 		RunE: func(_ *cobra.Command, args []string) error {
 			ctx, stop := untilSignal()
 			defer stop()
-			l, err := a.load(args[0])
+			l, err := a.load(ctx, args[0], defaultTimeout)
 			if err != nil {
 				return err
 			}

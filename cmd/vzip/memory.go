@@ -4,8 +4,8 @@ import (
 	"context"
 	"math"
 	"os"
-	"runtime"
 	"runtime/debug"
+	"runtime/metrics"
 	"time"
 
 	"github.com/KimMachineGun/automemlimit/memlimit"
@@ -40,26 +40,19 @@ func (s *server) boundMemory() (stop func()) {
 		defer debug.SetMemoryLimit(math.MaxInt64)
 		tick := time.NewTicker(time.Second)
 		defer tick.Stop()
-		var measured *generation.Generation
-		var live, limit int64
+		live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}} // when memory was collected last
+		limit := int64(math.MaxInt64)
 		for {
-			switch now := s.generation(); {
-			case s.building.Load(): // takes as much again for a while
-				limit = min(group, math.MaxInt64)
-				debug.SetMemoryLimit(limit)
-			case now != measured:
-				runtime.GC()
-				var m runtime.MemStats
-				runtime.ReadMemStats(&m)
-				measured, live = now, max(0, int64(m.HeapAlloc)-buffers())
-				fallthrough
-			default:
+			want := group // while a generation is built, which takes as much again
+			if !s.building.Load() {
+				metrics.Read(live)
+				keep := max(0, int64(live[0].Value.Uint64())-buffers())
 				// Requests that hang count, too: else collecting would find nothing, over and over.
-				want := min(group, live+live/4+room+buffers())
-				if want > limit || want < limit-limitStep {
-					limit = want
-					debug.SetMemoryLimit(limit)
-				}
+				want = min(group, keep+keep/4+room+buffers())
+			}
+			if want > limit || want < limit-limitStep {
+				limit = want
+				debug.SetMemoryLimit(limit)
 			}
 			select {
 			case <-tick.C:

@@ -88,11 +88,11 @@ func (a *app) mount(file, dir string, f *mountFlags, o vfs.Options) error {
 	if names, err := os.ReadDir(dir); err == nil && len(names) > 0 {
 		a.log.Warn(fmt.Sprintf("mountpoint %s is not empty: what is in it can't be seen until it is unmounted", dir))
 	}
-	l, err := a.load(file)
+	l, err := a.load(ctx, file, f.read.timeout)
 	if err != nil {
 		return err
 	}
-	if err := checkOverlap(dir, l); err != nil {
+	if err := checkOverlap(ctx, dir, l, f.read.timeout); err != nil {
 		return err
 	}
 	log, err := a.daemonLog(f) // before the long part, so that a bad file is known early
@@ -153,6 +153,13 @@ func (s *server) untilUnmounted(w *watcher, gone <-chan struct{}, signals, hangu
 		go w.run(ctx)
 	}
 	terminal := hasTerminal()
+	reloads := make(chan struct{}, 1) // those that come while one waits are that one
+	go func() {
+		for range reloads {
+			_, _ = s.reloadNow(ctx, "reload", slog.LevelInfo) // tells the log
+		}
+	}()
+	defer close(reloads)
 	for {
 		select {
 		case <-gone:

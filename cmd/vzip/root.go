@@ -68,6 +68,8 @@ type app struct {
 	log            *slog.Logger
 	handler        swapHandler // of log
 
+	reserve []*os.File // descriptors for the end of a mount
+
 	cacheDir  string
 	noCache   bool
 	jobs      int

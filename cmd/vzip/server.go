@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -29,12 +29,13 @@ type server struct {
 	folder  func(string)   // is told each source folder before it is listed; may be nil
 	sources func([]string) // is told the layout's sources before they are looked at; may be nil
 
-	reloading sync.Mutex
-	waiting   atomic.Int32 // reloads that wait for the one that is under way
+	reloading chan struct{} // has room for the one reload that is under way
+	waiting   atomic.Int32  // reloads that wait for the one that is under way
 	current   atomic.Pointer[generation.Generation]
-	number    atomic.Int64 // of the current generation
-	building  atomic.Bool  // the next one is being built
-	failure   atomic.Value // why the last reload failed, a string; "" if it did not
+	number    atomic.Int64             // of the current generation
+	old       []*generation.Generation // whose archives may be open yet
+	building  atomic.Bool              // the next one is being built
+	failure   atomic.Value             // why the last reload failed, a string; "" if it did not
 }
 
 func (s *server) generation() *generation.Generation { return s.current.Load() }
@@ -55,7 +56,7 @@ func (a *app) serve(ctx context.Context, l *layout.Layout, dir string, o vfs.Opt
 }
 
 func (a *app) newServer(l *layout.Layout, dir string, f *readFlags) *server {
-	s := &server{app: a, file: l.Path, dir: dir, reader: a.newReader(f)}
+	s := &server{app: a, reloading: make(chan struct{}, 1), file: l.Path, dir: dir, reader: a.newReader(f)}
 	s.number.Store(1)
 	return s
 }
@@ -76,6 +77,7 @@ func (s *server) start(ctx context.Context, l *layout.Layout, o vfs.Options) err
 		return mountError(err)
 	}
 	s.current.Store(g)
+	s.takeReserve()
 	return nil
 }
 
@@ -130,27 +132,52 @@ func (s *server) files(g *generation.Generation, tell bool) []vfs.File {
 type content struct{ *generation.Archive }
 
 func (c content) Open() (vfs.Handle, error) {
-	if err := c.Archive.Open(); err != nil {
+	l, err := c.Archive.Open()
+	if err != nil {
 		return nil, err
 	}
-	return c, nil
+	return lease{l}, nil
 }
 
-func (c content) Read(ctx context.Context, off int64, n int) (vfs.Data, error) {
-	d, err := c.Archive.Read(ctx, off, n)
+// lease is an open archive as the mount wants it.
+type lease struct{ *generation.Lease }
+
+func (l lease) Read(ctx context.Context, off int64, n int) (vfs.Data, error) {
+	d, err := l.Lease.Read(ctx, off, n)
 	if err != nil {
 		return nil, err // not a nil *Data
 	}
 	return d, nil
 }
 
+// maxOld is how many generations are kept for those who have an archive of them open.
+const maxOld = 8
+
+// retire ends the server's use of a generation. Of those that readers hold on to the
+// oldest is given up when they become too many.
+func (s *server) retire(g *generation.Generation) {
+	s.old = append(s.old, g)
+	s.old = slices.DeleteFunc(s.old, func(g *generation.Generation) bool { return !g.InUse() })
+	if len(s.old) > maxOld {
+		s.log.Warn(fmt.Sprintf("archives of %d old generations are open: readers of the oldest get errors", len(s.old)))
+		s.old[0].Expire()
+		s.old = s.old[1:]
+	}
+	g.Close()
+}
+
 // reload shows the state that layout and sources have now, and says what changed,
 // if something did.
 func (s *server) reload(ctx context.Context) (message string, changed bool, err error) {
 	s.waiting.Add(1)
-	s.reloading.Lock()
-	s.waiting.Add(-1)
-	defer s.reloading.Unlock()
+	select {
+	case s.reloading <- struct{}{}:
+		s.waiting.Add(-1)
+	case <-ctx.Done(): // who asked is gone
+		s.waiting.Add(-1)
+		return "", false, ctx.Err()
+	}
+	defer func() { <-s.reloading }()
 	begin := time.Now()
 	s.building.Store(true)
 	defer s.building.Store(false)
@@ -165,7 +192,7 @@ func (s *server) reload(ctx context.Context) (message string, changed bool, err 
 		return "", false, err
 	}
 	s.current.Store(g)
-	before.Close()
+	s.retire(before)
 	if len(changes) == 0 {
 		return fmt.Sprintf("generation %d: nothing changed", s.number.Load()), false, nil
 	}
@@ -174,20 +201,31 @@ func (s *server) reload(ctx context.Context) (message string, changed bool, err 
 
 // nextFromFile reads the layout again and builds the next generation.
 func (s *server) nextFromFile(ctx context.Context) (*generation.Generation, error) {
-	l, err := s.load(s.file)
+	l, err := s.load(ctx, s.file, s.reader.Timeout)
 	if err != nil {
 		return nil, err
 	}
-	if err := checkOverlap(s.dir, l); err != nil {
+	if err := checkOverlap(ctx, s.dir, l, s.reader.Timeout); err != nil {
 		return nil, err
 	}
 	return s.next(ctx, l, false)
 }
 
 // checkOverlap refuses a mountpoint in a source, or a source in a mountpoint.
-func checkOverlap(dir string, l *layout.Layout) error {
-	if s, overlaps := vfs.Overlap(dir, l.Sources()); overlaps {
-		return mountError(fmt.Errorf("the mountpoint %s and the source %s lie in each other: choose a mountpoint outside of all sources", dir, s))
+func checkOverlap(ctx context.Context, dir string, l *layout.Layout, timeout time.Duration) error {
+	type result struct {
+		source   string
+		overlaps bool
+	}
+	r, err := inTime(ctx, timeout, func() result {
+		s, overlaps := vfs.Overlap(dir, l.Sources())
+		return result{s, overlaps}
+	})
+	if err != nil {
+		return unanswered(l.File, err)
+	}
+	if r.overlaps {
+		return mountError(fmt.Errorf("the mountpoint %s and the source %s lie in each other: choose a mountpoint outside of all sources", dir, r.source))
 	}
 	return nil
 }
@@ -195,9 +233,9 @@ func checkOverlap(dir string, l *layout.Layout) error {
 // changes says how a generation's archives differ from those before.
 func changes(before, now *generation.Generation) (list []string) {
 	const most = 20
-	was := map[string]uint64{}
+	was, access := map[string]uint64{}, map[string]layout.Access{}
 	for _, a := range before.Archives {
-		was[a.Name] = a.Inode
+		was[a.Name], access[a.Name] = a.Inode, a.Access()
 	}
 	for _, a := range now.Archives {
 		switch inode, ok := was[a.Name]; {
@@ -205,6 +243,8 @@ func changes(before, now *generation.Generation) (list []string) {
 			list = append(list, a.Name+" is new")
 		case inode != a.Inode:
 			list = append(list, a.Name+" changed")
+		case access[a.Name] != a.Access():
+			list = append(list, a.Name+" has other readers")
 		}
 		delete(was, a.Name)
 	}

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"vzip/internal/verified"
 )
 
 // counting counts the messages of a log.
@@ -27,7 +29,7 @@ func TestWatchFailsForLong(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "missing.yaml")
 	synctest.Test(t, func(t *testing.T) {
 		log := &counting{Handler: slog.NewTextHandler(io.Discard, nil)}
-		s := &server{app: &app{log: slog.New(log)}, file: file}
+		s := &server{app: &app{log: slog.New(log)}, file: file, reloading: make(chan struct{}, 1), reader: verified.NewReader(verified.Options{Timeout: time.Minute})}
 		w := &watcher{server: s, sweep: sweep, trigger: make(chan struct{}, 1), watched: map[string]*watched{}}
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()

@@ -45,6 +45,10 @@ const (
 	// pause is twice as long, up to maxPause.
 	firstPause = 100 * time.Millisecond
 	maxPause   = 5 * time.Second
+	// restless is after how many rounds files that come and go are not asked for any
+	// more: with on_busy: skip all that was changed less than restFor ago is left out.
+	restless = 4
+	restFor  = 2 * time.Second
 )
 
 // Build scans a layout's sources and works out all CRCs. What becomes of files
@@ -61,7 +65,10 @@ func Build(ctx context.Context, l *layout.Layout, o Options) (*Generation, error
 		}
 	}()
 	pause := firstPause
-	for try := 1; ; {
+	for try, round := 1, 1; ; round++ {
+		if round > restless {
+			b.restSince = time.Now().Add(-restFor).UnixNano()
+		}
 		g, err := b.tryInTime(ctx, last)
 		if err == nil {
 			return g, nil
@@ -104,6 +111,8 @@ type builder struct {
 	leave  map[string]bool // busy files to leave out, by path
 	at     places
 	folder string // the last that was listed
+
+	restSince int64 // as in layout.ScanOptions
 }
 
 // scanning is told each folder before it is listed.
@@ -181,6 +190,9 @@ func (b *builder) tryInTime(ctx context.Context, last *Generation) (*Generation,
 	for _, where := range b.at.all() {
 		failed = append(failed, &stalledError{after: b.Reader.Timeout, where: where})
 	}
+	if len(failed) == 0 {
+		failed = SourceErrors{&stalledError{after: b.Reader.Timeout, where: "a source"}}
+	}
 	return nil, failed
 }
 
@@ -219,7 +231,7 @@ func (p *places) all() []string {
 // try returns a generation also where sources failed: with what is known of the
 // others.
 func (b *builder) try(ctx context.Context, last *Generation) (*Generation, error) {
-	plans, err := b.layout.Scan(ctx, layout.ScanOptions{Only: b.Only, Warn: b.warn, Folder: b.scanning, Leave: func(path string) bool { return b.leave[path] }})
+	plans, err := b.layout.Scan(ctx, layout.ScanOptions{Only: b.Only, Warn: b.warn, Folder: b.scanning, RestSince: b.restSince, Leave: func(path string) bool { return b.leave[path] }})
 	if err != nil {
 		return nil, err
 	}

@@ -200,6 +200,9 @@ func (g *Generation) lookAt(key uint64, x drift, begin time.Time, buf []byte) {
 	case same:
 		g.setState(key, equal, is)
 		g.reader.Reopen(g, key)
+		g.mu.Lock()
+		delete(g.reported, key)
+		g.mu.Unlock()
 	// A later read has it looked at again. That it can't be read now, readers find
 	// out themselves.
 	case err != nil && !errors.As(err, new(*source.ChangedError)):

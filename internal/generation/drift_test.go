@@ -105,8 +105,9 @@ func TestDriftedButEqual(t *testing.T) {
 				s, ok := a.g.stateOf(a.key(i))
 				return ok && s == equal
 			})
-			must(t, a.Open())
-			a.Close()
+			l, err := a.Open()
+			must(t, err)
+			l.Close()
 			if list := reports(); len(list) > 0 {
 				t.Errorf("got reports %q, want none", list)
 			}
@@ -143,7 +144,7 @@ func TestDriftedAndDifferent(t *testing.T) {
 	if _, err := readData(a); !errors.Is(err, unix.ESTALE) {
 		t.Errorf("read: got error %v, want ESTALE", err)
 	}
-	if err := a.Open(); !errors.Is(err, unix.ESTALE) {
+	if _, err := a.Open(); !errors.Is(err, unix.ESTALE) {
 		t.Errorf("open: got error %v, want ESTALE", err)
 	}
 	// The second block is as it was, but the file as a whole is not.
@@ -157,10 +158,11 @@ func TestDriftedAndDifferent(t *testing.T) {
 	must(t, os.WriteFile(path, []byte(content), 0o644))
 	time.Sleep(recheckEvery)
 	eventually(t, "opened again", func() bool {
-		if a.Open() != nil {
+		l, err := a.Open()
+		if err != nil {
 			return false
 		}
-		a.Close()
+		l.Close()
 		return true
 	})
 	if got, err := readData(a); err != nil || got != content {
@@ -187,7 +189,10 @@ func TestDifferenceElsewhere(t *testing.T) {
 		t.Error("got other bytes")
 	}
 	d.Release()
-	eventually(t, "found different", func() bool { return errors.Is(a.Open(), unix.ESTALE) })
+	eventually(t, "found different", func() bool {
+		_, err := a.Open()
+		return errors.Is(err, unix.ESTALE)
+	})
 	if list := reports(); len(list) != 1 {
 		t.Errorf("got reports %q, want one", list)
 	}
@@ -219,8 +224,9 @@ func TestCorruptStays(t *testing.T) {
 	if list := reports(); len(list) != 1 || !strings.Contains(list[0], "the block at offset 0 has CRC-32 ") {
 		t.Errorf("got reports %q, want one", list)
 	}
-	must(t, a.Open()) // it may be a fault that passes
-	a.Close()
+	l, err := a.Open() // it may be a fault that passes
+	must(t, err)
+	l.Close()
 	next := func(before *Generation) *Archive {
 		var r read
 		o := r.options(t, cache)
@@ -314,4 +320,26 @@ func TestDate(t *testing.T) {
 	want("another cache", next("12345", nil, nil), first)
 	b := next("x", nil, nil)
 	want("no cache, changed", next("y", b.g, nil), first+timeStep)
+}
+
+// Who holds on to a generation that was expired gets errors, and keeps nothing of it.
+func TestExpire(t *testing.T) {
+	t.Parallel()
+	a, _ := served(t, t.TempDir(), "12345", nil)
+	l, err := a.Open()
+	must(t, err)
+	d, err := l.Read(context.Background(), 0, 10)
+	must(t, err)
+	d.Release()
+	if !a.g.InUse() {
+		t.Error("it is not in use")
+	}
+	a.g.Expire()
+	if _, err := l.Read(context.Background(), 0, 10); !errors.Is(err, unix.ESTALE) {
+		t.Errorf("got error %v, want ESTALE", err)
+	}
+	l.Close()
+	if a.g.InUse() {
+		t.Error("it is in use after the last one closed")
+	}
 }

@@ -39,6 +39,7 @@ type Generation struct {
 	mu       sync.Mutex
 	reported map[uint64]string
 	blocks   map[uint32][]uint32 // of the groups that have any, until seal
+	leases   map[*Lease]struct{}
 
 	drifts drifts
 	users  atomic.Int64
@@ -52,7 +53,7 @@ type file struct{ archive, entry uint32 }
 // New returns the generation of plans, without CRCs yet. It is read with reader;
 // report takes the error of each source that can't be read, once, and may be nil.
 func New(plans []*layout.Plan, reader *verified.Reader, report func(error)) *Generation {
-	g := &Generation{reader: reader, report: report, reported: map[uint64]string{}, blocks: map[uint32][]uint32{}}
+	g := &Generation{reader: reader, report: report, reported: map[uint64]string{}, blocks: map[uint32][]uint32{}, leases: map[*Lease]struct{}{}}
 	g.ctx, g.cancel = context.WithCancel(context.Background())
 	g.users.Store(1)
 	for i, p := range plans {
@@ -219,6 +220,11 @@ func (g *Generation) reportOnce(key uint64, err error) {
 	text := err.Error()
 	if errno := unix.Errno(0); errors.As(err, &errno) {
 		text = errno.Error() // without the offset, which is another at each read
+		for _, kind := range []any{new(*verified.TimeoutError), new(*verified.CorruptError)} {
+			if errors.As(err, kind) {
+				text += fmt.Sprintf("%T", kind)
+			}
+		}
 	}
 	g.mu.Lock()
 	seen := g.reported[key] == text
@@ -228,7 +234,7 @@ func (g *Generation) reportOnce(key uint64, err error) {
 		a, i := g.at(key)
 		hint := ""
 		if errors.Is(err, unix.ESTALE) {
-			hint = ": the archive can't be read until it is reloaded"
+			hint = ": it can't be read until a reload, or until it has its bytes back"
 		}
 		g.report(fmt.Errorf("archive %s, entry %q: %w%s", a.Name, a.Entry(i).Name, &SourceError{err}, hint))
 	}

@@ -45,7 +45,9 @@ func TestLookedAtTwice(t *testing.T) {
 			a.g.drifts.mu.Lock()
 			a.g.drifts.by[key].since = time.Time{}
 			a.g.drifts.mu.Unlock()
-			_ = a.Open()
+			if l, err := a.Open(); err == nil {
+				l.Close()
+			}
 		}
 		for range 10 {
 			_, _ = readData(a)

@@ -38,17 +38,21 @@ func (g *Generation) Date(before *Generation) error {
 		if a.Inode, err = a.inode(); err != nil {
 			return err
 		}
-		was, ok := prior[a.Name]
-		if !ok {
-			was = a.prior
-		}
+		// Another process may have published something since.
+		was, remembered := prior[a.Name], a.prior
 		a.Time = a.ModTime
 		switch {
-		case was == (published{}) || seeded.On("same-mtime"):
+		case seeded.On("same-mtime"):
 		case was.inode == a.Inode:
 			a.Time = was.time
+		case remembered.inode == a.Inode && was == (published{}):
+			a.Time = remembered.time
 		default:
-			a.Time = max(a.Time, was.time+timeStep)
+			for _, p := range []published{was, remembered} {
+				if p != (published{}) {
+					a.Time = max(a.Time, p.time+timeStep)
+				}
+			}
 		}
 		is := published{a.Inode, a.Time}
 		if g.cache != nil && is != a.prior {

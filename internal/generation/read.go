@@ -127,7 +127,7 @@ func (d *Data) run() {
 			}
 		}
 	}()
-	// Only who has a slot where the first data is takes memory.
+	// Who waits for a slot has not touched its memory yet.
 	if i, ok := d.a.firstFile(d.off, d.n); ok {
 		key := d.a.key(i)
 		if err := d.a.g.reader.Enter(&d.call, d.a.g, key); err != nil {
@@ -189,16 +189,59 @@ func (d *Data) ReadEntryAt(i int, p []byte, off int64) error {
 	return &SourceError{err}
 }
 
-// Open begins a use of the archive, unless a source is known to have other bytes
-// now: then the error wraps ESTALE. Close ends it.
-func (a *Archive) Open() error {
-	if a.stale.Load() > 0 && !seeded.On("stale-open") {
-		a.g.lookAgain(a)
-		return fmt.Errorf("archive %s: %w", a.Name, unix.ESTALE)
-	}
-	a.g.users.Add(1)
-	return nil
+// Lease is a use of an archive that began with Open.
+type Lease struct {
+	archive atomic.Pointer[Archive] // nil once the generation was expired
+	g       *Generation
 }
 
-// Close ends a use of the archive that Open began.
-func (a *Archive) Close() { a.g.Close() }
+// Open begins a use of the archive, unless a source is known to have other bytes
+// now: then the error wraps ESTALE.
+func (a *Archive) Open() (*Lease, error) {
+	if a.stale.Load() > 0 && !seeded.On("stale-open") {
+		a.g.lookAgain(a)
+		return nil, fmt.Errorf("archive %s: %w", a.Name, unix.ESTALE)
+	}
+	a.g.users.Add(1)
+	l := &Lease{g: a.g}
+	l.archive.Store(a)
+	a.g.mu.Lock()
+	defer a.g.mu.Unlock()
+	a.g.leases[l] = struct{}{}
+	return l, nil
+}
+
+// Read is [Archive.Read], and ESTALE once the generation was expired.
+func (l *Lease) Read(ctx context.Context, off int64, n int) (*Data, error) {
+	a := l.archive.Load()
+	if a == nil {
+		return nil, fmt.Errorf("a generation of long ago: %w", unix.ESTALE)
+	}
+	return a.Read(ctx, off, n)
+}
+
+// Close ends the use.
+func (l *Lease) Close() {
+	l.g.mu.Lock()
+	delete(l.g.leases, l)
+	l.g.mu.Unlock()
+	l.archive.Store(nil)
+	l.g.Close()
+}
+
+// InUse tells whether anybody has an archive of the generation open.
+func (g *Generation) InUse() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return len(g.leases) > 0
+}
+
+// Expire fails the reads of those who have archives of the generation open from now
+// on, so that its memory can be used for others.
+func (g *Generation) Expire() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for l := range g.leases {
+		l.archive.Store(nil)
+	}
+}
