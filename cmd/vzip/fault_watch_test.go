@@ -29,7 +29,7 @@ func TestFaultHungWatch(t *testing.T) {
 				if !strings.Contains(out, "hung") {
 					t.Errorf("%v: the answer does not name the folder", passed)
 				}
-			case <-time.After(5*sourceTimeout):
+			case <-time.After(5 * sourceTimeout):
 				t.Errorf("%v: reload does not end; the log: %s", passed, d.text())
 			}
 		}
