@@ -163,6 +163,9 @@ func (a *app) build(ctx context.Context, l *layout.Layout, b building) (*generat
 	if cache == nil && b.mustRemember {
 		return nil, errors.New("there is no folder to remember CRC-32s in: use --cache DIR")
 	}
+	if b.reader == nil {
+		b.reader = verified.NewReader(verified.Options{Timeout: defaultTimeout})
+	}
 	o := generation.Options{
 		HashOptions:  generation.HashOptions{Workers: a.jobs, Cache: cache},
 		Only:         b.only,
