@@ -26,17 +26,16 @@ func newWaiting() *waiting {
 func (w *waiting) Open() (Handle, error) { return w, nil }
 func (w *waiting) Close()                {}
 
+// Read takes no memory while it waits.
 func (w *waiting) Read(ctx context.Context, off int64, n int) (Data, error) {
-	return buffer(n, func(p []byte) (int, error) {
-		w.asked <- struct{}{}
-		select {
-		case <-w.answer:
-			return numbered{}.ReadAt(p, off)
-		case <-ctx.Done():
-			w.ended <- ctx.Err()
-			return 0, ctx.Err()
-		}
-	})
+	w.asked <- struct{}{}
+	select {
+	case <-w.answer:
+		return buffer(n, func(p []byte) (int, error) { return numbered{}.ReadAt(p, off) })
+	case <-ctx.Done():
+		w.ended <- ctx.Err()
+		return nil, ctx.Err()
+	}
 }
 
 // A killed reader gives its place free at once; a signal that a reader handles does

@@ -170,7 +170,10 @@ func (s *server) untilUnmounted(w *watcher, gone <-chan struct{}, signals, hangu
 			if terminal && !hasTerminal() {
 				return true // what SIGHUP says where somebody closes a window
 			}
-			go func() { _, _ = s.reloadNow(ctx, "reload", slog.LevelInfo) }() // tells the log
+			select {
+			case reloads <- struct{}{}:
+			default:
+			}
 		}
 	}
 }
