@@ -114,18 +114,22 @@ func (d *served) letGo() {
 func (d *served) stop() {
 	d.t.Helper()
 	d.letGo()
+	var err error
 	for end := time.Now().Add(patience); !d.ended(0) && time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
 		// Another test's mount namespace may have a copy of the mount, which a signal ends.
-		if err := vfs.Unmount(d.mnt, false); err == nil && !d.ended(slack) {
+		if err = vfs.Unmount(d.mnt, false); err == nil && !d.ended(slack) {
 			_ = d.cmd.Process.Signal(syscall.SIGTERM)
 			d.ended(slack)
 		}
 	}
 	if !d.ended(0) {
-		d.t.Errorf("vzip does not end after unmounting: %s", d.text())
+		d.t.Errorf("vzip does not end after unmounting: the last error was %v, it is used by %q", err, vfs.Holders(d.mnt))
+		_ = d.cmd.Process.Signal(syscall.SIGABRT) // it shows where it hangs
+		d.ended(slack)
 		_ = d.cmd.Process.Kill()
 		_ = vfs.Unmount(d.mnt, true)
 		<-d.done
+		d.t.Error(d.text())
 	}
 	if mounted, err := vfs.IsMounted(d.mnt); mounted || err != nil {
 		d.t.Errorf("%s is left mounted; error %v", d.mnt, err)
