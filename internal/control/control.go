@@ -29,6 +29,9 @@ type Answer struct {
 // which no other mount has while it lives.
 func address(major, minor int) string { return fmt.Sprintf("@vzip/%d:%d", major, minor) }
 
+// endGrace is how long a process may listen after its mount has ended.
+const endGrace = time.Second
+
 // Server answers requests.
 type Server struct{ http.Server }
 
@@ -36,6 +39,11 @@ type Server struct{ http.Server }
 // Close. Only root and the process's own user may ask.
 func Serve(major, minor int, handlers map[string]func(context.Context) Answer) (*Server, error) {
 	listener, err := net.Listen("unix", address(major, minor))
+	// The number may have been that of a mount whose process is about to end.
+	for end := time.Now().Add(endGrace); errors.Is(err, unix.EADDRINUSE) && time.Now().Before(end); {
+		time.Sleep(endGrace / 100)
+		listener, err = net.Listen("unix", address(major, minor))
+	}
 	if err != nil {
 		return nil, err
 	}
