@@ -281,7 +281,7 @@ func (f readerFunc) ReadAt(p []byte, off int64) (int, error) { return f(p, off) 
 // static is the content of a file that is opened without anything to do.
 type static struct{ io.ReaderAt }
 
-func (c static) Open() (Handle, error) { return c, nil }
+func (c static) Open(bool) (Handle, error) { return c, nil }
 
 func (c static) Read(_ context.Context, off int64, n int) (Data, error) {
 	return buffer(n, func(p []byte) (int, error) {
