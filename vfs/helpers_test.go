@@ -31,14 +31,7 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
-	code := m.Run()
-	for _, dir := range mountsBelow(os.TempDir()) {
-		if strings.HasPrefix(filepath.Base(filepath.Dir(dir)), "TestVFS") {
-			fmt.Fprintln(os.Stderr, "left mounted:", dir)
-			code = max(code, 1)
-		}
-	}
-	os.Exit(code)
+	os.Exit(require.NoMounts(m))
 }
 
 // part is a part of a file.
