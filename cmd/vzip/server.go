@@ -131,8 +131,8 @@ func (s *server) files(g *generation.Generation, tell bool) []vfs.File {
 // content is an archive as the mount wants it.
 type content struct{ *generation.Archive }
 
-func (c content) Open() (vfs.Handle, error) {
-	l, err := c.Archive.Open()
+func (c content) Open(ahead bool) (vfs.Handle, error) {
+	l, err := c.Archive.Open(ahead)
 	if err != nil {
 		return nil, err
 	}

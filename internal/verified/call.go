@@ -41,9 +41,12 @@ const quickly = 2 * time.Millisecond
 // Key returns the source that the call has to do with at present.
 func (c *Call) Key() uint64 { return c.key.Load() }
 
-// Wait waits for done, but not longer than anybody waits for the call: the error is
-// context.Canceled when nobody does any more, another when it takes too long.
-func (c *Call) Wait(done <-chan struct{}) error {
+// Wait waits for done, but not longer than anybody waits for the call.
+func (c *Call) Wait(done <-chan struct{}) error { return Wait(c.ctx, done, c.deadline) }
+
+// Wait waits for done. The error is context.Canceled when nobody waits for it any
+// more, another when it takes too long.
+func Wait(ctx context.Context, done <-chan struct{}, deadline time.Time) error {
 	timer := timers.Get().(*time.Timer)
 	defer timers.Put(timer)
 	defer timer.Stop()
@@ -53,11 +56,11 @@ func (c *Call) Wait(done <-chan struct{}) error {
 		return nil
 	case <-timer.C:
 	}
-	timer.Reset(time.Until(c.deadline))
+	timer.Reset(time.Until(deadline))
 	select {
 	case <-done:
 		return nil
-	case <-c.ctx.Done():
+	case <-ctx.Done():
 		return context.Canceled // whatever Err may say of it
 	case <-timer.C:
 		return errLate
