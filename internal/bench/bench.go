@@ -24,6 +24,14 @@ var sections []section // in the order of the document; set below, for they use 
 func init() {
 	sections = []section{
 		{name: "sequential", title: "Reading an archive from end to end", run: sequential},
+		{name: "matrix", title: "Programs by modes of opening", run: matrix},
+		{name: "random", title: "Random reads", run: random},
+		{name: "checking", title: "What checking costs random reads", run: checking},
+		{name: "hashing", title: "Working out CRC-32s", run: hashing},
+		{name: "job", title: "From a tree to a ZIP elsewhere", run: job},
+		{name: "start", title: "The first byte, and a copy of what nobody has read yet", run: start},
+		{name: "profile", title: "What the daemon does", run: profile},
+		{name: "growth", title: "A million entries", run: growth, onDemand: true},
 	}
 }
 
@@ -52,6 +60,7 @@ type bench struct {
 	self    string // this program, for children
 	section string // that runs
 	mounts  []*mount
+	memory  string // a folder in memory; "": none yet
 	figures *figures
 	stdout  io.Writer
 	stderr  io.Writer
@@ -88,6 +97,10 @@ func (b *bench) clean() error {
 		errs = append(errs, m.close())
 	}
 	b.mounts = nil
+	if b.memory != "" {
+		errs = append(errs, os.RemoveAll(b.memory))
+		b.memory = ""
+	}
 	list, err := os.ReadDir(b.dir)
 	errs = append(errs, err)
 	for _, e := range list {
@@ -101,6 +114,14 @@ func (b *bench) close() error {
 		return fmt.Errorf("cleaning %s: %w", b.dir, err)
 	}
 	return os.Remove(b.dir)
+}
+
+// inMemory is a scratch folder on tmpfs.
+func (b *bench) inMemory() (dir string, err error) {
+	if b.memory == "" {
+		b.memory, err = os.MkdirTemp("/dev/shm", "vzip-bench-")
+	}
+	return b.memory, err
 }
 
 // note prints a line below the tables.

@@ -2,10 +2,13 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
+	"strings"
 	"syscall"
 	"time"
 
@@ -15,9 +18,9 @@ import (
 
 // server is how to serve a file system.
 type server struct {
-	command          // "{}" among its words is the mountpoint
-	readAhead int    // of the mount, in KiB; 0: as it is
-	metrics   string // address of the daemon's metrics; "": none
+	command        // "{}" in its words is the mountpoint
+	readAhead int  // of the mount, in KiB; 0: as it is
+	metrics   bool // the daemon is told "{metrics}", an address to answer at
 }
 
 // mount is a file system that is being served.
@@ -29,7 +32,7 @@ type mount struct {
 	err     error         // of the process, then
 	started time.Time
 	ready   time.Duration // from the start until it was visible
-	metrics string
+	metrics string        // where the daemon answers; "": it does not
 	closed  bool
 }
 
@@ -39,14 +42,17 @@ func (b *bench) mount(s server) (*mount, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := s.command
-	c.words = append([]string(nil), c.words...)
-	for i, w := range c.words {
-		if w == "{}" {
-			c.words[i] = dir
+	m := &mount{dir: dir, done: make(chan struct{})}
+	if s.metrics {
+		if m.metrics, err = freeAddress(); err != nil {
+			return nil, err
 		}
 	}
-	m := &mount{dir: dir, done: make(chan struct{}), metrics: s.metrics}
+	c := s.command
+	c.words = slices.Clone(c.words)
+	for i, word := range c.words {
+		c.words[i] = strings.NewReplacer("{}", dir, "{metrics}", m.metrics).Replace(word)
+	}
 	m.cmd = b.cmd(c)
 	m.cmd.Stderr = &tail{to: &m.stderr}
 	m.started = time.Now()
@@ -114,7 +120,11 @@ func (m *mount) close() error {
 }
 
 // during measures f, and adds what the daemon used meanwhile.
-func (m *mount) during(f func() (sample, error)) (sample, error) {
+func (m *mount) during(ctx context.Context, f func() (sample, error)) (sample, error) {
+	counted, err := m.counters(ctx)
+	if err != nil {
+		return sample{}, err
+	}
 	before, err := cpuTime(m.cmd.Process.Pid)
 	if err != nil {
 		return sample{}, err
@@ -124,7 +134,12 @@ func (m *mount) during(f func() (sample, error)) (sample, error) {
 		return s, err
 	}
 	after, err := cpuTime(m.cmd.Process.Pid)
+	if err != nil {
+		return s, err
+	}
 	s.daemon = after - before
+	now, err := m.counters(ctx)
+	s.grown(counted, now)
 	return s, err
 }
 

@@ -29,7 +29,7 @@ func (b *bench) with(p peer, d *dataset, f func(path string, m *mount) (sample, 
 		}
 	}()
 	path := filepath.Join(m.dir, p.file(d))
-	return m.during(func() (sample, error) { return f(path, m) })
+	return m.during(b.ctx, func() (sample, error) { return f(path, m) })
 }
 
 // vzipPeer is a mount by vzip with more flags.
@@ -38,8 +38,8 @@ func (b *bench) vzipPeer(name string, flags ...string) peer {
 		name: name,
 		file: (*dataset).archive,
 		serve: func(d *dataset) server {
-			words := append([]string{b.vzip, "mount", "--quiet"}, flags...)
-			return server{command: command{words: append(words, d.layout, "{}")}}
+			words := append([]string{b.vzip, "mount", "--quiet", "--pprof", "{metrics}"}, flags...)
+			return server{command: command{words: append(words, d.layout, "{}")}, metrics: true}
 		},
 	}
 }

@@ -7,10 +7,10 @@ import (
 
 const (
 	sources  = "the sources themselves"
-	vzipCRC    = "vzip mount"
-	vzipStat   = "vzip mount --verify stat"
-	vzipCat    = "vzip cat"
-	bestOf     = "the best loopback"
+	vzipCRC  = "vzip mount"
+	vzipStat = "vzip mount --verify stat"
+	vzipCat  = "vzip cat"
+	bestOf   = "the best loopback"
 )
 
 // sequentialSets are what is read. Of all data there are the sources, the real ZIP,
@@ -100,12 +100,12 @@ func (b *bench) sequentialRows(d *dataset, reader func(*bench, []string) command
 }
 
 func (b *bench) sequentialTable(title, of string, d *dataset, results []result) {
-	t := table{title: title, header: []string{"", "GB/s", "CPU s/GB", "of it the reader", "of it the daemon", "time to sources", "throughput to the loopback", "CPU to it"}}
+	t := table{title: title, header: []string{"", "GB/s", "CPU s/GB", "of it the reader", "of it the daemon", "time to sources", "throughput to the loopback", "CPU to it", "allocated, MB/GB"}}
 	gb := float64(d.size) / 1e9
 	base, loopback := find(results, sources), find(results, shippedServed)
 	for _, r := range results {
 		t.add(r.name, number(gb/r.time), number(r.cpu()/gb), number(r.reader/gb), number(r.daemon/gb),
-			ratio(r.time, base.time), ratio(loopback.time, r.time), ratio(r.cpu(), loopback.cpu()))
+			ratio(r.time, base.time), ratio(loopback.time, r.time), ratio(r.cpu(), loopback.cpu()), allocated(r, gb))
 	}
 	t.print(b.stdout)
 	if best := bestLoopback(results); best.name != "" {
@@ -124,4 +124,14 @@ func bestLoopback(results []result) (best result) {
 		}
 	}
 	return best
+}
+
+// allocated is what the daemon took from its heap, in MB for each GB; "-" where it
+// does not tell.
+func allocated(r result, gb float64) string {
+	bytes, ok := r.extra[allocatedBytes]
+	if !ok {
+		return "-"
+	}
+	return number(bytes / 1e6 / gb)
 }

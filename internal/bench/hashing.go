@@ -1,0 +1,266 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"regexp"
+	"runtime"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/klauspost/crc32"
+	"golang.org/x/sys/unix"
+)
+
+const (
+	vzipHash  = "vzip hash"
+	bareLoop  = "klauspost/crc32 over 1 MiB preads, one core"
+	sevenHash = "7z h -scrcCRC32"
+)
+
+var hashingSets = []struct {
+	name, title string
+	files       files
+	largest     bool
+}{
+	{"one", "one file of 4 GiB", files{1, 4 * gib}, true},
+	{"small", "100,000 files of 16 KiB", files{100000, 16 * kib}, false},
+}
+
+// hashing works out the CRC-32s of files in memory and on disk, of files that are
+// mostly holes, and those that are known.
+func hashing(b *bench) error {
+	for _, set := range hashingSets {
+		f := set.files
+		if set.largest {
+			f.size = int64(float64(f.size) * b.scale * b.fit(f.size, 1.1))
+		} else {
+			f.count = b.scaled(f.count)
+		}
+		d, err := b.makeData(set.name, f)
+		if err != nil {
+			return err
+		}
+		list, err := b.list(d)
+		if err != nil {
+			return err
+		}
+		for _, step := range []func() error{
+			func() error { return b.hashWarm(set.name, set.title, d, list) },
+			func() error { return b.hashCold(set.name, set.title, d, list) },
+			func() error { return b.hashRemembered(set.name, set.title, d) },
+			b.clean,
+		} {
+			if err := step(); err != nil {
+				return err
+			}
+		}
+	}
+	return b.hashSparse()
+}
+
+// list writes the names of all files to a file.
+func (b *bench) list(d *dataset) (string, error) {
+	path := b.path(d.name + ".list")
+	return path, os.WriteFile(path, []byte(strings.Join(d.files, "\n")+"\n"), 0o644)
+}
+
+// hashRow is vzip with nothing remembered.
+func (b *bench) hashRow(d *dataset) row {
+	return row{vzipHash, func() (sample, error) {
+		cache := b.path("empty-cache")
+		if err := os.RemoveAll(cache); err != nil {
+			return sample{}, err
+		}
+		return b.run(command{words: []string{b.vzip, "hash", "--quiet", "--cache", cache, d.layout}})
+	}}
+}
+
+func (b *bench) hashWarm(of, title string, d *dataset, list string) error {
+	results, err := b.measure(title+", warm", b.rounds, []row{
+		b.hashRow(d),
+		{bareLoop, func() (sample, error) {
+			c := b.asChild("crc", list)
+			c.out = &bytes.Buffer{}
+			s, err := b.run(c)
+			if err != nil {
+				return s, err
+			}
+			seconds, err := strconv.ParseFloat(strings.TrimSpace(c.out.String()), 64)
+			s.time = time.Duration(seconds * float64(time.Second)) // of the loop alone
+			return s, err
+		}},
+		{sevenHash, func() (sample, error) { return b.run(command{words: []string{"7z", "h", "-scrcCRC32", d.dir}}) }},
+	})
+	if err != nil {
+		return err
+	}
+	of += ", warm"
+	b.recordAll(of, d.size, results)
+	cores := float64(runtime.NumCPU())
+	t := table{title: title + ", in memory", header: []string{"", "GB/s", "CPU s/GB", "throughput to cores × the loop's"}}
+	gb, loop := float64(d.size)/1e9, find(results, bareLoop)
+	for _, r := range results {
+		t.add(r.name, number(gb/r.time), number(r.cpu()/gb), ratio(loop.time/cores, r.time))
+	}
+	t.print(b.stdout)
+	b.record(of, vzipHash, "throughput to cores", loop.time/cores/find(results, vzipHash).time, "")
+	return nil
+}
+
+func (b *bench) hashCold(of, title string, d *dataset, list string) error {
+	cold := func(r row) row {
+		return row{r.name, func() (sample, error) {
+			if err := b.dropCaches(); err != nil {
+				return sample{}, err
+			}
+			return r.run()
+		}}
+	}
+	results, err := b.measure(title+", cold", min(b.rounds, 3), []row{
+		cold(b.hashRow(d)),
+		cold(row{sources, func() (sample, error) {
+			return b.run(command{words: []string{"sh", "-c", `tr '\n' '\0' <"$1" | xargs -0 cat >/dev/null`, "sh", list}})
+		}}),
+	})
+	if err != nil {
+		return err
+	}
+	b.recordAll(of+", cold", d.size, results)
+	t := table{title: title + ", on disk", header: []string{"", "GB/s", "CPU s/GB", "throughput to cat of the sources"}}
+	gb, cat := float64(d.size)/1e9, find(results, sources)
+	for _, r := range results {
+		t.add(r.name, number(gb/r.time), number(r.cpu()/gb), ratio(cat.time, r.time))
+	}
+	t.print(b.stdout)
+	return nil
+}
+
+// hashRemembered counts what is read of sources whose CRCs are remembered.
+func (b *bench) hashRemembered(of, title string, d *dataset) error {
+	if err := b.remember(d); err != nil {
+		return err
+	}
+	trace := b.path("trace")
+	if err := b.do("strace", "-f", "-y", "-e", "trace=read,pread64,readv,preadv,preadv2,mmap,io_uring_setup,copy_file_range,sendfile,splice", "-o", trace, b.vzip, "hash", "--quiet", d.layout); err != nil {
+		return err
+	}
+	text, err := os.ReadFile(trace)
+	if err != nil {
+		return err
+	}
+	read := sourceBytes(text, d.dir+"/")
+	b.record(of+", remembered", vzipHash, "source bytes read", read, "B")
+	b.note("%s, hashed again, CRCs remembered: %.0f bytes of the sources are read (strace).", title, read)
+	return nil
+}
+
+// traced is a line of strace -y that has a file, and a result.
+var traced = regexp.MustCompile(`\d+<([^>]*)>.*= (\d+)$`)
+
+// sourceBytes sums what a trace shows as read of files below a folder.
+func sourceBytes(trace []byte, folder string) (sum float64) {
+	for line := range bytes.Lines(trace) {
+		if m := traced.FindSubmatch(bytes.TrimSpace(line)); m != nil && strings.HasPrefix(string(m[1]), folder) {
+			n, _ := strconv.ParseFloat(string(m[2]), 64) // digits
+			sum += n
+		}
+	}
+	return sum
+}
+
+// hashSparse hashes two disk images that are holes but for a hundredth.
+func (b *bench) hashSparse() error {
+	d := &dataset{name: "sparse", dir: b.path("sparse"), layout: b.path("sparse.yaml")}
+	if err := os.Mkdir(d.dir, 0o755); err != nil {
+		return err
+	}
+	b.progress("making two sparse files")
+	w, data := newFiller(), int64(0)
+	for name, size := range map[string]int64{"windows.vhdx": 70e9, "linux.vhdx": 85e9} {
+		size = int64(float64(size) * b.scale)
+		f, err := os.Create(d.dir + "/" + name)
+		if err != nil {
+			return err
+		}
+		err = f.Truncate(size)
+		for at := int64(0); at+mib <= size && err == nil; at += 100 * mib {
+			_, err = f.WriteAt(w.fresh(mib), at)
+			data += mib
+		}
+		if err := errors.Join(err, f.Close()); err != nil {
+			return err
+		}
+		d.size += size
+	}
+	if err := b.describe(d); err != nil {
+		return err
+	}
+	results, err := b.measure("sparse", b.rounds, []row{b.hashRow(d)})
+	if err != nil {
+		return err
+	}
+	b.recordAll("sparse", d.size, results)
+	b.note("Two sparse files, %.0f GB with %.2f GB of data: %s s, %s s of CPU.", float64(d.size)/1e9, float64(data)/1e9, number(results[0].time), number(results[0].cpu()))
+	return nil
+}
+
+// dropCaches has the kernel forget what it has read of disks.
+func (b *bench) dropCaches() error {
+	if err := b.settle(); err != nil {
+		return err
+	}
+	return os.WriteFile("/proc/sys/vm/drop_caches", []byte("3"), 0)
+}
+
+// crcChild works out the CRC-32s of the files in a list, and prints the seconds.
+func crcChild(args []string) error {
+	if len(args) != 1 {
+		return errors.New("LIST")
+	}
+	runtime.GOMAXPROCS(1)
+	list, err := os.Open(args[0])
+	if err != nil {
+		return err
+	}
+	defer list.Close()
+	var files []string
+	for s := bufio.NewScanner(list); s.Scan(); {
+		files = append(files, s.Text())
+	}
+	buffer, sum := make([]byte, mib), uint32(0)
+	begin := time.Now()
+	for _, file := range files {
+		crc, err := crcFile(file, buffer)
+		if err != nil {
+			return fmt.Errorf("%s: %w", file, err)
+		}
+		sum ^= crc
+	}
+	fmt.Fprintln(os.Stderr, sum) // so that it is worked out
+	fmt.Println(time.Since(begin).Seconds())
+	return nil
+}
+
+func crcFile(path string, buffer []byte) (crc uint32, err error) {
+	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return 0, err
+	}
+	defer unix.Close(fd)
+	for at := int64(0); ; {
+		n, err := unix.Pread(fd, buffer, at)
+		if errors.Is(err, unix.EINTR) {
+			continue
+		}
+		if err != nil || n == 0 {
+			return crc, err
+		}
+		crc = crc32.Update(crc, crc32.IEEETable, buffer[:n])
+		at += int64(n)
+	}
+}
