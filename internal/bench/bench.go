@@ -60,7 +60,8 @@ type bench struct {
 	self    string // this program, for children
 	section string // that runs
 	mounts  []*mount
-	memory  string // a folder in memory; "": none yet
+	memory  string          // a folder in memory; "": none yet
+	missing map[string]bool // candidates that were left out
 	figures *figures
 	stdout  io.Writer
 	stderr  io.Writer
@@ -86,6 +87,11 @@ func (b *bench) open() (err error) {
 	if b.self, err = os.Executable(); err != nil {
 		return err
 	}
+	// Programs are the distribution's, also where others stand before them.
+	if err := os.Setenv("PATH", "/usr/bin:/bin:/usr/sbin:/sbin:"+os.Getenv("PATH")); err != nil {
+		return err
+	}
+	b.missing = map[string]bool{}
 	b.dir, err = os.MkdirTemp(b.options.dir, "vzip-bench-")
 	return err
 }
@@ -127,6 +133,14 @@ func (b *bench) inMemory() (dir string, err error) {
 // note prints a line below the tables.
 func (b *bench) note(format string, args ...any) {
 	fmt.Fprintf(b.stdout, "\n"+format+"\n", args...)
+}
+
+// leaveOut notes, once, that a candidate is missing.
+func (b *bench) leaveOut(name string, why error) {
+	if !b.missing[name] {
+		b.missing[name] = true
+		b.note("Left out: %s: %v.", name, why)
+	}
 }
 
 // progress tells who waits what goes on.

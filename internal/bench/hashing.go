@@ -145,15 +145,25 @@ func (b *bench) hashRemembered(of, title string, d *dataset) error {
 	if err := b.remember(d); err != nil {
 		return err
 	}
-	trace := b.path("trace")
-	if err := b.do("strace", "-f", "-y", "-e", "trace=read,pread64,readv,preadv,preadv2,mmap,io_uring_setup,copy_file_range,sendfile,splice", "-o", trace, b.vzip, "hash", "--quiet", d.layout); err != nil {
+	folder := b.path("trace") // a file a thread: no line is broken off by another thread's
+	if err := os.Mkdir(folder, 0o755); err != nil {
 		return err
 	}
-	text, err := os.ReadFile(trace)
+	if err := b.do("strace", "-ff", "-y", "-e", "trace=read,pread64,readv,preadv,preadv2,mmap,io_uring_setup,copy_file_range,sendfile,splice", "-o", folder+"/thread", b.vzip, "hash", "--quiet", d.layout); err != nil {
+		return err
+	}
+	threads, err := os.ReadDir(folder)
 	if err != nil {
 		return err
 	}
-	read := sourceBytes(text, d.dir+"/")
+	read := 0.0
+	for _, thread := range threads {
+		text, err := os.ReadFile(folder + "/" + thread.Name())
+		if err != nil {
+			return err
+		}
+		read += sourceBytes(text, d.dir+"/")
+	}
 	b.record(of+", remembered", vzipHash, "source bytes read", read, "B")
 	b.note("%s, hashed again, CRCs remembered: %.0f bytes of the sources are read (strace).", title, read)
 	return nil
@@ -162,7 +172,7 @@ func (b *bench) hashRemembered(of, title string, d *dataset) error {
 // traced is a line of strace -y that has a file, and a result.
 var traced = regexp.MustCompile(`\d+<([^>]*)>.*= (\d+)$`)
 
-// sourceBytes sums what a trace shows as read of files below a folder.
+// sourceBytes sums what a thread's trace shows as read of files below a folder.
 func sourceBytes(trace []byte, folder string) (sum float64) {
 	for line := range bytes.Lines(trace) {
 		if m := traced.FindSubmatch(bytes.TrimSpace(line)); m != nil && strings.HasPrefix(string(m[1]), folder) {
@@ -209,18 +219,21 @@ func (b *bench) hashSparse() error {
 	return nil
 }
 
-// dropCaches has the kernel forget what it has read of disks.
+// dropCaches has the kernel forget what it has read of disks, but for the programs.
 func (b *bench) dropCaches() error {
 	if err := b.settle(); err != nil {
 		return err
 	}
-	return os.WriteFile("/proc/sys/vm/drop_caches", []byte("3"), 0)
+	if err := os.WriteFile("/proc/sys/vm/drop_caches", []byte("3"), 0); err != nil {
+		return err
+	}
+	return b.do("sh", "-c", `"$1" version; cat --version; xargs --version`, "sh", b.vzip)
 }
 
 // crcChild works out the CRC-32s of the files in a list, and prints the seconds.
 func crcChild(args []string) error {
 	if len(args) != 1 {
-		return errors.New("LIST")
+		return errors.New("the word is LIST")
 	}
 	runtime.GOMAXPROCS(1)
 	list, err := os.Open(args[0])

@@ -33,7 +33,7 @@ var loopbackVariants = []loopbackVariant{
 // loopbackChild serves a folder: VARIANT MOUNTPOINT FOLDER.
 func loopbackChild(args []string) error {
 	if len(args) != 3 {
-		return errors.New("VARIANT MOUNTPOINT FOLDER")
+		return errors.New("the words are VARIANT MOUNTPOINT FOLDER")
 	}
 	for _, v := range loopbackVariants {
 		if v.name == args[0] {
@@ -51,14 +51,7 @@ func (v loopbackVariant) serve(mountpoint, folder string) error {
 	if v.shipped {
 		return v.mount(mountpoint, made, v.options(folder))
 	}
-	root := made.(*fs.LoopbackNode).RootData
-	wrap := func(r *fs.LoopbackRoot, _ *fs.Inode, _ string, _ *syscall.Stat_t) fs.InodeEmbedder {
-		return &loopbackNode{LoopbackNode: fs.LoopbackNode{RootData: r}, variant: v}
-	}
-	root.NewNode = wrap
-	top := wrap(root, nil, "", nil)
-	root.RootNode = top
-	return v.mount(mountpoint, top, v.options(folder))
+	return v.mount(mountpoint, v.node(made), v.options(folder))
 }
 
 // options are those of the example, or all that may help. Passthrough is off: with it
@@ -98,11 +91,20 @@ func (v loopbackVariant) mount(mountpoint string, root fs.InodeEmbedder, o *fs.O
 
 // loopbackNode opens and describes its file as the variant says.
 type loopbackNode struct {
-	fs.LoopbackNode
+	*fs.LoopbackNode
 	variant loopbackVariant
 }
 
+func (v loopbackVariant) node(of fs.InodeEmbedder) *loopbackNode {
+	return &loopbackNode{of.(*fs.LoopbackNode), v}
+}
+
+func (n *loopbackNode) WrapChild(_ context.Context, of fs.InodeEmbedder) fs.InodeEmbedder {
+	return n.variant.node(of)
+}
+
 var (
+	_ = (fs.NodeWrapChilder)((*loopbackNode)(nil))
 	_ = (fs.NodeOpener)((*loopbackNode)(nil))
 	_ = (fs.NodeGetattrer)((*loopbackNode)(nil))
 	_ = (fs.NodeLookuper)((*loopbackNode)(nil))

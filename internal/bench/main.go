@@ -95,6 +95,8 @@ func measureAll(ctx context.Context, o options, f *figures, stdout, stderr io.Wr
 		return err
 	}
 	defer func() { err = errors.Join(err, b.close()) }()
+	b.section = "run"
+	b.record("options", "bench", "scale", o.scale, "")
 	fmt.Fprintf(stdout, "%d cores, %s, Linux %s; medians of %d rounds, interleaved, after one to warm up; scale %g\n",
 		runtime.NumCPU(), processor(), release(), o.rounds, o.scale)
 	for _, s := range o.only {

@@ -14,8 +14,6 @@ type sample struct {
 	extra                map[string]float64
 }
 
-func (s sample) cpu() time.Duration { return s.reader + s.daemon }
-
 // row is one of the candidates of a table.
 type row struct {
 	name string
@@ -51,7 +49,7 @@ func (b *bench) measure(what string, rounds int, rows []row) ([]result, error) {
 			switch {
 			case round == 0 && errors.Is(err, errUnavailable):
 				rows[i].run = nil
-				b.note("%s: %s: %v", what, r.name, err)
+				b.leaveOut(r.name, err)
 			case err != nil:
 				return nil, fmt.Errorf("%s: %s: %w", what, r.name, err)
 			case round > 0:

@@ -56,7 +56,7 @@ func (b *bench) mount(s server) (*mount, error) {
 	m.cmd = b.cmd(c)
 	m.cmd.Stderr = &tail{to: &m.stderr}
 	m.started = time.Now()
-	if err := m.cmd.Start(); err != nil {
+	if err := launch(m.cmd); err != nil {
 		return nil, errors.Join(err, os.Remove(dir))
 	}
 	go func() {

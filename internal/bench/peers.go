@@ -11,7 +11,6 @@ type peer struct {
 	path  func(*dataset) string // without a mount
 	serve func(*dataset) server // with one
 	file  func(*dataset) string // below the mountpoint
-	user  uint32                // who reads
 }
 
 // with lends a fresh mount of the peer, whose cache is empty, to f.

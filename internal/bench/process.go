@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -55,7 +56,7 @@ func (b *bench) run(c command) (s sample, err error) {
 		cmd.Stdout = c.out
 	}
 	begin := time.Now()
-	if err := cmd.Start(); err != nil {
+	if err := launch(cmd); err != nil {
 		return s, err
 	}
 	err = cmd.Wait()
@@ -69,6 +70,15 @@ func (b *bench) run(c command) (s sample, err error) {
 		s.extra = map[string]float64{"written": float64(r.Oublock) * 512}
 	}
 	return s, nil
+}
+
+// launch starts a command. That there is no such program is errUnavailable.
+func launch(cmd *exec.Cmd) error {
+	err := cmd.Start()
+	if errors.Is(err, exec.ErrNotFound) {
+		return fmt.Errorf("%w: %w", errUnavailable, err)
+	}
+	return err
 }
 
 // do runs words, of which nothing is measured.

@@ -12,6 +12,9 @@ import (
 	"time"
 )
 
+// mainParts of parts are what cannot be done without.
+const mainParts = 3
+
 // parts of the daemon's CPU time, by what stands in the call stack. The first that
 // matches takes a sample.
 var parts = []struct{ name, focus string }{

@@ -106,7 +106,7 @@ func randomChild(args []string) error {
 	span := fs.Int64("span", 0, "the first bytes of the file, where to read; 0: all")
 	direct := fs.Bool("direct", false, "O_DIRECT: past the kernel's cache")
 	if err := fs.Parse(args); err != nil || fs.NArg() != 1 {
-		return errors.Join(err, errors.New("FILE"))
+		return errors.Join(err, errors.New("the word is FILE"))
 	}
 	flags := unix.O_RDONLY | unix.O_CLOEXEC
 	if *direct {

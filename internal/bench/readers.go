@@ -25,7 +25,7 @@ func init() {
 // read(2).
 func readChild(args []string) error {
 	if len(args) < 2 {
-		return errors.New("BYTES FILE...")
+		return errors.New("the words are BYTES FILE, and more files")
 	}
 	size, err := strconv.Atoi(args[0])
 	if err != nil || size < 1 {
@@ -60,7 +60,7 @@ func readFile(path string, buffer []byte) error {
 // mmapChild reads a file through a mapping: FILE.
 func mmapChild(args []string) error {
 	if len(args) != 1 {
-		return errors.New("FILE")
+		return errors.New("the word is FILE")
 	}
 	f, err := os.Open(args[0])
 	if err != nil {
