@@ -33,6 +33,7 @@ func tiny(t *testing.T, section string) options {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
+	t.Setenv("GORACE", "atexit_sleep_ms=0") // of each vzip
 	program, err := rig.Build(t.Context(), dir)
 	if err != nil {
 		t.Fatal(err)

@@ -153,7 +153,7 @@ func TestChoose(t *testing.T) {
 }
 
 // What strace prints of reads, here of version 6.1.
-func TestSourceBytes(t *testing.T) {
+func TestTracedBytes(t *testing.T) {
 	t.Parallel()
 	trace := []byte(`read(3</etc/ld.so.cache>, "..."..., 4096) = 4096
 pread64(5</tmp/s/data/file>, "abc"..., 1048576, 0) = 1000
@@ -163,7 +163,7 @@ pread64(7</tmp/s/data-2/file>, "abc"..., 10, 0) = 3
 pread64(8</tmp/s/data/sub/file>, "a"..., 10, 0) = 10
 read(9</tmp/s/data/dir>, 0xc000, 10) = -1 EISDIR (Is a directory)
 `)
-	if got := sourceBytes(trace, "/tmp/s/data/"); got != 1010 {
+	if got := tracedBytes(trace, "/tmp/s/data/"); got != 1010 {
 		t.Errorf("got %v, want 1010", got)
 	}
 }
