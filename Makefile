@@ -52,6 +52,7 @@ clients: build ## let programs copy archives while things go wrong, and write do
 
 bench: build ## measure beside other programs: BENCH='-only sequential -scale 0.1'; docs/performance.md has the rest
 	@GO='$(GO)' scripts/deps.sh bench
+	@GOBIN='$(CURDIR)/bin' $(GO) install github.com/versity/versitygw/cmd/versitygw@v1.8.0
 	@$(GO) build -o bin/loopback github.com/hanwen/go-fuse/v2/example/loopback
 	@$(GO) run ./internal/bench $(BENCH)
 

@@ -27,7 +27,7 @@ if [ "${1:-}" = clients ]; then
 fi
 
 if [ "${1:-}" = bench ]; then
-	commands="$commands bindfs:bindfs strace:strace rclone:rclone"
+	commands="$commands bindfs:bindfs strace:strace aws:awscli"
 fi
 
 PATH=$PATH:/usr/sbin:/sbin

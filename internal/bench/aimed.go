@@ -97,11 +97,11 @@ func profileAims() []aim {
 }
 
 func growthAims() []aim {
-	const s, memory = "growth", 256 * mib
+	const s, memory = "growth", 256
 	all := []aim{
 		atMost(12, s+": seconds to start", one(s, millions, vzipCRC, "time")),
-		atMost(memory, s+": resident memory, bytes", one(s, millions, vzipCRC, "VmRSS")),
-		atMost(1.3*memory, s+": peak of it", one(s, millions, vzipCRC, "VmHWM")),
+		atMost(memory, s+": resident memory, MiB", one(s, millions, vzipCRC, "VmRSS")),
+		atMost(1.3*memory, s+": peak of it, MiB", one(s, millions, vzipCRC, "VmHWM")),
 	}
 	for _, what := range []string{"ls", "stat", "first byte", "last byte"} {
 		all = append(all, atMost(0.01, s+": seconds of "+what, one(s, millions, vzipCRC, what)))

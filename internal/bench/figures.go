@@ -78,6 +78,8 @@ func (b *bench) recordAll(of string, size int64, results []result) {
 	gb := float64(size) / 1e9
 	for _, r := range results {
 		b.record(of, r.name, "time", r.time, "s")
+		b.record(of, r.name, "shortest time", r.shortest, "s")
+		b.record(of, r.name, "longest time", r.longest, "s")
 		b.record(of, r.name, "reader cpu", r.reader, "s")
 		b.record(of, r.name, "daemon cpu", r.daemon, "s")
 		b.record(of, r.name, "cpu", r.cpu(), "s")

@@ -70,8 +70,8 @@ func growth(b *bench) error {
 	t := table{title: fmt.Sprintf("%d files, CRC-32s remembered", len(d.files)), header: []string{"", "figure"}}
 	t.add("visible after, s", number(r.time))
 	t.add("CPU until then, s", number(r.daemon))
-	t.add("resident memory afterwards, MiB", number(r.extra["VmRSS"]/mib))
-	t.add("peak of it, MiB", number(r.extra["VmHWM"]/mib))
+	t.add("resident memory afterwards, MiB", number(r.extra["VmRSS"]))
+	t.add("peak of it, MiB", number(r.extra["VmHWM"]))
 	for _, name := range []string{"ls", "stat", "first byte", "last byte", "zipinfo -h"} {
 		t.add(name+", ms", number(r.extra[name]*1e3))
 	}
@@ -80,7 +80,7 @@ func growth(b *bench) error {
 	return nil
 }
 
-// memoryOf is a figure of /proc/PID/status, in bytes.
+// memoryOf is a figure of /proc/PID/status, in MiB.
 func memoryOf(pid int, name string) (float64, error) {
 	file := fmt.Sprintf("/proc/%d/status", pid)
 	text, err := os.ReadFile(file)
@@ -90,7 +90,7 @@ func memoryOf(pid int, name string) (float64, error) {
 	for line := range strings.Lines(string(text)) {
 		var kb float64
 		if n, _ := fmt.Sscanf(line, name+": %f kB", &kb); n == 1 {
-			return kb * kib, nil
+			return kb / kib, nil
 		}
 	}
 	return 0, fmt.Errorf("%s has no %s", file, name)

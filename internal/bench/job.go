@@ -23,7 +23,7 @@ with zipfile.ZipFile(sys.argv[1], "w", zipfile.ZIP_STORED) as z:
 // job goes from a tree to a copy of its ZIP, which stands for an upload: by vzip, with
 // nothing remembered, and by programs that write the ZIP first.
 func job(b *bench) error {
-	scale := b.scale * b.fit(int64(8*gib*b.scale), 2.2)
+	scale := b.scale * b.fit(int64(8*gib*b.scale), 2)
 	part := func(n int64) int64 { return max(1, int64(float64(n)*scale)) }
 	d, err := b.makeData("job", files{6, part(gib)}, files{int(part(1024)), mib}, files{int(part(65536)), 16 * kib})
 	if err != nil {

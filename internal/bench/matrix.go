@@ -125,7 +125,7 @@ var s3Env = []string{"AWS_ACCESS_KEY_ID=bench", "AWS_SECRET_ACCESS_KEY=bench-sec
 func (b *bench) startS3(dir string) (url string, stop func(), err error) {
 	stop = func() {}
 	if _, err := os.Stat(b.versitygw); err != nil {
-		return "", stop, errors.New("there is no bin/versitygw, which make clients installs")
+		return "", stop, errors.New("there is no bin/versitygw, which make bench installs")
 	}
 	address, err := freeAddress()
 	if err != nil {

@@ -27,6 +27,7 @@ var errUnavailable = errors.New("not available here")
 type result struct {
 	name                 string
 	time, reader, daemon float64 // seconds
+	shortest, longest    float64 // of the times
 	extra                map[string]float64
 }
 
@@ -80,6 +81,9 @@ func summary(name string, samples []sample) result {
 	r.reader = column(func(s sample) float64 { return s.reader.Seconds() })
 	r.daemon = column(func(s sample) float64 { return s.daemon.Seconds() })
 	if len(samples) > 0 {
+		longest := slices.MaxFunc(samples, func(x, y sample) int { return int(x.time - y.time) })
+		shortest := slices.MinFunc(samples, func(x, y sample) int { return int(x.time - y.time) })
+		r.longest, r.shortest = longest.time.Seconds(), shortest.time.Seconds()
 		for key := range samples[0].extra {
 			r.extra[key] = column(func(s sample) float64 { return s.extra[key] })
 		}

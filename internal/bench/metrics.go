@@ -61,13 +61,13 @@ func (m *mount) counters(ctx context.Context) (map[string]float64, error) {
 	return numbers, nil
 }
 
-// grown puts what the counters have grown by into a sample.
+// grown puts what the counters have grown by into a sample; nothing where there are none.
 func (s *sample) grown(before, after map[string]float64) {
-	if before == nil {
-		return
-	}
 	if s.extra == nil {
 		s.extra = map[string]float64{}
+	}
+	if before == nil {
+		return
 	}
 	for _, name := range []string{allocatedBytes, allocatedObjects} {
 		s.extra[name] = after[name] - before[name]

@@ -139,7 +139,11 @@ func (m *mount) during(ctx context.Context, f func() (sample, error)) (sample, e
 	}
 	s.daemon = after - before
 	now, err := m.counters(ctx)
+	if err != nil {
+		return s, err
+	}
 	s.grown(counted, now)
+	s.extra["VmHWM"], err = memoryOf(m.cmd.Process.Pid, "VmHWM")
 	return s, err
 }
 

@@ -100,12 +100,12 @@ func (b *bench) sequentialRows(d *dataset, reader func(*bench, []string) command
 }
 
 func (b *bench) sequentialTable(title, of string, d *dataset, results []result) {
-	t := table{title: title, header: []string{"", "GB/s", "CPU s/GB", "of it the reader", "of it the daemon", "time to sources", "throughput to the loopback", "CPU to it", "allocated, MB/GB"}}
+	t := table{title: title, header: []string{"", "GB/s", "CPU s/GB", "of it the reader", "of it the daemon", "time to sources", "throughput to the loopback", "CPU to it", "allocated, MB/GB", "peak, MiB"}}
 	gb := float64(d.size) / 1e9
 	base, loopback := find(results, sources), find(results, shippedServed)
 	for _, r := range results {
 		t.add(r.name, number(gb/r.time), number(r.cpu()/gb), number(r.reader/gb), number(r.daemon/gb),
-			ratio(r.time, base.time), ratio(loopback.time, r.time), ratio(r.cpu(), loopback.cpu()), allocated(r, gb))
+			ratio(r.time, base.time), ratio(loopback.time, r.time), ratio(r.cpu(), loopback.cpu()), allocated(r, gb), peak(r))
 	}
 	t.print(b.stdout)
 	if best := bestLoopback(results); best.name != "" {
@@ -124,6 +124,14 @@ func bestLoopback(results []result) (best result) {
 		}
 	}
 	return best
+}
+
+// peak is how much memory the daemon had at most.
+func peak(r result) string {
+	if mebi, ok := r.extra["VmHWM"]; ok {
+		return number(mebi)
+	}
+	return "-"
 }
 
 // allocated is what the daemon took from its heap, in MB for each GB; "-" where it
