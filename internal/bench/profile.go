@@ -18,7 +18,7 @@ const mainParts = 3
 // parts of the daemon's CPU time, by what stands in the call stack. The first that
 // matches takes a sample.
 var parts = []struct{ name, focus string }{
-	{"copying to the kernel", `go-fuse.*(writev|Writev|[wW]rite)|syscall\.[wW]ritev?$|vfs.*[wW]ritev?$`},
+	{"copying to the kernel", `go-fuse.*(writev|Writev|[wW]rite)|(syscall|unix)\.[wW]ritev?$|vfs.*[wW]ritev?$`},
 	{"reading the source", `[pP]read`},
 	{"CRC-32", `crc32`},
 	{"waiting for and taking requests", `go-fuse.*readRequest|syscall\.[rR]ead$`},
