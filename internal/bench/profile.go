@@ -21,6 +21,8 @@ var parts = []struct{ name, focus string }{
 	{"copying to the kernel", `go-fuse.*(writev|Writev|[wW]rite)|(syscall|unix)\.[wW]ritev?$|vfs.*[wW]ritev?$`},
 	{"reading the source", `[pP]read`},
 	{"CRC-32", `crc32`},
+	{"copying inside the daemon", `runtime\.memmove`},
+	{"growing stacks", `runtime\.(newstack|copystack)`},
 	{"waiting for and taking requests", `go-fuse.*readRequest|syscall\.[rR]ead$`},
 	{"the garbage collector", `runtime\.gcBgMarkWorker|runtime\.bgsweep|runtime\.bgscavenge|runtime\.mallocgc`},
 	{"Go's scheduler", `runtime\.(schedule|mcall|park_m|findRunnable|futex|mstart|sysmon|notesleep|gosched_m)`},
