@@ -25,7 +25,8 @@ func main() {
 	if code, done := child(); done {
 		os.Exit(code)
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	// SIGPIPE as well: when nobody reads the tables any more, there is still something to remove.
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGPIPE)
 	defer stop()
 	var o options
 	only := flag.String("only", "", "sections to run, parted by commas: "+names(sections)+"; default all but "+names(onDemand()))
