@@ -114,7 +114,9 @@ func (b *bench) profileTable(file string) error {
 func (b *bench) pprofTop(file string, args ...string) (string, error) {
 	var out bytes.Buffer
 	words := append([]string{"go", "tool", "pprof", "-top"}, args...)
-	_, err := b.run(command{words: append(words, file), out: &out})
+	// Go's own cache, or it builds pprof anew.
+	own := []string{"XDG_CACHE_HOME=" + os.Getenv("XDG_CACHE_HOME")}
+	_, err := b.run(command{words: append(words, file), out: &out, env: own})
 	if err != nil && strings.Contains(err.Error(), "matches no samples") {
 		return "", nil
 	}
