@@ -75,18 +75,17 @@ func (a *Archive) readExtent(c Content, x Extent, p []byte, off int64) error {
 	case End:
 		copy(p, a.end[off:])
 	default:
-		rec, name := a.at(x.Entry)
+		rec := a.record(x.Entry)
 		var crc uint32
 		if rec.size > 0 {
 			crc, err = c.CRC32(x.Entry)
 		}
 		if err == nil {
-			rec.render(p, off, x.Kind, name, crc, a.blocks[x.Entry/blockLen].owner(x.Entry%blockLen))
+			rec.render(p, off, x.Kind, a.names.at(x.Entry), crc, a.owner(x.Entry))
 		}
 	}
 	if err != nil {
-		_, name := a.at(x.Entry)
-		return fmt.Errorf("%q: %w", clip(string(name)), err)
+		return fmt.Errorf("%q: %w", clip(a.names.at(x.Entry).String()), err)
 	}
 	return nil
 }
@@ -102,7 +101,7 @@ func (r *record) lens(nameLen int) (local, central int) {
 
 // render puts the bytes from off on of a header into p, with name and extra
 // field, on the stack alone.
-func (r *record) render(p []byte, off int64, k Kind, name []byte, crc uint32, o owner) {
+func (r *record) render(p []byte, off int64, k Kind, name name, crc uint32, o owner) {
 	var fixedBuf [centralHeaderLen]byte
 	var extraBuf [maxExtraLen]byte
 	var fixed, extra []byte
@@ -115,7 +114,8 @@ func (r *record) render(p []byte, off int64, k Kind, name []byte, crc uint32, o 
 	}
 	skip := int(off)
 	p, skip = copyFrom(p, fixed, skip)
-	p, skip = copyFrom(p, name, skip)
+	p, skip = copyFrom(p, name.folder, skip)
+	p, skip = copyFrom(p, name.own, skip)
 	copyFrom(p, extra, skip)
 }
 

@@ -29,14 +29,12 @@ const (
 	externalSymlink        uint32 = 0xA1FF0000
 )
 
-// record is what an archive keeps of an entry. Its name stands in the block's
-// name bytes, up to the next record's.
+// record is what an archive keeps of an entry beside its name and owner.
 type record struct {
 	offset  uint64 // of the local header from the archive's start
 	central uint64 // of the central header from the directory's start
 	size    uint64
 	modTime int64
-	name    uint32
 	mode    uint32 // with the bits below
 }
 
@@ -80,16 +78,23 @@ func (r *record) versionNeeded() uint16 {
 }
 
 // flags has bit 11 (4.4.4) exactly when the name needs it and may have it.
-func flags(name []byte) uint16 {
-	for _, c := range name {
-		if c >= utf8.RuneSelf {
-			if utf8.Valid(name) {
-				return flagUTF8
-			}
-			return 0
-		}
+func flags(n name) uint16 {
+	// Both parts are valid where the whole is: a slash parts them.
+	switch {
+	case isASCII(n.folder) && isASCII(n.own):
+	case utf8.Valid(n.folder) && utf8.Valid(n.own):
+		return flagUTF8
 	}
 	return 0
+}
+
+func isASCII(b []byte) bool {
+	for _, c := range b {
+		if c >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
 }
 
 // externalAttributes holds the st_mode in its upper half (4.4.15).
@@ -119,7 +124,7 @@ func saturate32(v uint64) uint32 { return uint32(min(v, uint32max)) }
 //	    22     4  uncompressed size           the same
 //	    26     2  file name length
 //	    28     2  extra field length
-func (r *record) appendLocalHeader(b, name []byte, crc uint32, extraLen int) []byte {
+func (r *record) appendLocalHeader(b []byte, name name, crc uint32, extraLen int) []byte {
 	clock, date := dosTime(r.modTime)
 	size := r.sizeSlot()
 	b = binary.LittleEndian.AppendUint32(b, localHeaderSignature)
@@ -131,7 +136,7 @@ func (r *record) appendLocalHeader(b, name []byte, crc uint32, extraLen int) []b
 	b = binary.LittleEndian.AppendUint32(b, crc)
 	b = binary.LittleEndian.AppendUint32(b, size)
 	b = binary.LittleEndian.AppendUint32(b, size)
-	b = binary.LittleEndian.AppendUint16(b, uint16(len(name)))
+	b = binary.LittleEndian.AppendUint16(b, uint16(name.len()))
 	return binary.LittleEndian.AppendUint16(b, uint16(extraLen))
 }
 
@@ -152,7 +157,7 @@ func (r *record) appendLocalHeader(b, name []byte, crc uint32, extraLen int) []b
 //	    36     2  internal file attributes    0
 //	    38     4  external file attributes    st_mode << 16
 //	    42     4  offset of local header      0xFFFFFFFF: in the ZIP64 field
-func (r *record) appendCentralHeader(b, name []byte, crc uint32, extraLen int) []byte {
+func (r *record) appendCentralHeader(b []byte, name name, crc uint32, extraLen int) []byte {
 	made := uint16(madeBy)
 	if r.needsZIP64() {
 		made = madeByZIP64
@@ -169,7 +174,7 @@ func (r *record) appendCentralHeader(b, name []byte, crc uint32, extraLen int) [
 	b = binary.LittleEndian.AppendUint32(b, crc)
 	b = binary.LittleEndian.AppendUint32(b, size)
 	b = binary.LittleEndian.AppendUint32(b, size)
-	b = binary.LittleEndian.AppendUint16(b, uint16(len(name)))
+	b = binary.LittleEndian.AppendUint16(b, uint16(name.len()))
 	b = binary.LittleEndian.AppendUint16(b, uint16(extraLen))
 	b = binary.LittleEndian.AppendUint16(b, 0)
 	b = binary.LittleEndian.AppendUint16(b, 0)
