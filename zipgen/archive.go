@@ -115,8 +115,9 @@ func (a *Archive) HeaderOffset(i int) int64 { return int64(a.offset.At(i)) }
 
 // DataOffset returns where entry i's data starts in the archive.
 func (a *Archive) DataOffset(i int) int64 {
-	x := a.extent(LocalHeader, i)
-	return x.Offset + x.Len
+	var c cursor
+	c.enter(a, LocalHeader, i)
+	return c.Offset + c.Len
 }
 
 // Find returns the index of the entry with this name.
@@ -147,48 +148,65 @@ type Extent struct {
 // Extent returns the extent that holds byte off, 0 <= off < Size(), in
 // O(log Len()).
 func (a *Archive) Extent(off int64) Extent {
+	c := a.seek(off)
+	return c.Extent
+}
+
+// cursor is an extent, with what is kept of its entry.
+type cursor struct {
+	Extent
+	record record
+	name   name
+}
+
+// seek returns the extent that holds byte off.
+func (a *Archive) seek(off int64) (c cursor) {
 	switch dir := off - int64(a.directoryAt); {
 	case dir >= int64(a.directoryLen):
-		return a.endExtent()
+		c.toEnd(a)
 	case dir >= 0:
-		return a.extent(CentralHeader, a.central.last(uint64(dir), a.count))
+		c.enter(a, CentralHeader, a.central.last(uint64(dir), a.count))
+	default:
+		if c.enter(a, LocalHeader, a.offset.last(uint64(off), a.count)); off >= c.Offset+c.Len {
+			c.toData()
+		}
 	}
-	i := a.offset.last(uint64(off), a.count)
-	if x := a.extent(LocalHeader, i); off < x.Offset+x.Len {
-		return x
-	}
-	return a.extent(Data, i)
+	return c
 }
 
-func (a *Archive) endExtent() Extent {
-	return Extent{Kind: End, Entry: a.count, Offset: int64(a.directoryAt + a.directoryLen), Len: int64(len(a.end))}
-}
-
-func (a *Archive) extent(k Kind, i int) Extent {
-	r := a.record(i)
-	local, central := r.lens(a.names.at(i).len())
-	switch k {
-	case LocalHeader:
-		return Extent{Kind: k, Entry: i, Offset: int64(r.offset), Len: int64(local)}
-	case Data:
-		return Extent{Kind: k, Entry: i, Offset: int64(r.offset) + int64(local), Len: int64(r.size)}
+// enter goes to a header of entry i.
+func (c *cursor) enter(a *Archive, k Kind, i int) {
+	c.record, c.name = a.record(i), a.names.at(i)
+	if k == LocalHeader {
+		c.Extent = Extent{Kind: k, Entry: i, Offset: int64(c.record.offset), Len: int64(c.record.localLen(c.name.len()))}
+	} else {
+		c.Extent = Extent{Kind: k, Entry: i, Offset: int64(a.directoryAt + c.record.central), Len: int64(c.record.centralLen(c.name.len()))}
 	}
-	return Extent{Kind: k, Entry: i, Offset: int64(a.directoryAt + r.central), Len: int64(central)}
 }
 
-// next returns the extent after x, which must not be End, in O(1).
-func (a *Archive) next(x Extent) Extent {
+// toData goes from an entry's local header to its data.
+func (c *cursor) toData() {
+	c.Extent = Extent{Kind: Data, Entry: c.Entry, Offset: c.Offset + c.Len, Len: int64(c.record.size)}
+}
+
+func (c *cursor) toEnd(a *Archive) {
+	c.Extent = Extent{Kind: End, Entry: a.count, Offset: int64(a.directoryAt + a.directoryLen), Len: int64(len(a.end))}
+}
+
+// next goes to the extent that follows, from any but End, in O(1).
+func (c *cursor) next(a *Archive) {
 	switch {
-	case x.Kind == LocalHeader && a.EntrySize(x.Entry) > 0:
-		return a.extent(Data, x.Entry)
-	case x.Entry+1 < a.count && x.Kind == CentralHeader:
-		return a.extent(CentralHeader, x.Entry+1)
-	case x.Entry+1 < a.count:
-		return a.extent(LocalHeader, x.Entry+1)
-	case x.Kind != CentralHeader:
-		return a.extent(CentralHeader, 0)
+	case c.Kind == LocalHeader && c.record.size > 0:
+		c.toData()
+	case c.Entry+1 < a.count && c.Kind == CentralHeader:
+		c.enter(a, CentralHeader, c.Entry+1)
+	case c.Entry+1 < a.count:
+		c.enter(a, LocalHeader, c.Entry+1)
+	case c.Kind != CentralHeader:
+		c.enter(a, CentralHeader, 0)
+	default:
+		c.toEnd(a)
 	}
-	return a.endExtent()
 }
 
 // Extents yields the extents of the n bytes from off on, in order; the first and
@@ -199,8 +217,8 @@ func (a *Archive) Extents(off, n int64) iter.Seq[Extent] {
 			return
 		}
 		stop := off + min(n, a.Size()-off)
-		for x := a.Extent(off); yield(x) && x.Offset+x.Len < stop; {
-			x = a.next(x)
+		for c := a.seek(off); yield(c.Extent) && c.Offset+c.Len < stop; {
+			c.next(a)
 		}
 	}
 }

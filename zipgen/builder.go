@@ -53,8 +53,7 @@ func (b *Builder) Add(e Entry) error {
 	if b.options.NTFSTimes && !fitsExtendedTimestamp(e.ModTime) && fitsNTFSTime(e.ModTime) {
 		r.mode |= hasNTFSTime
 	}
-	local, central := r.lens(len(e.Name))
-	at, dir := b.at+uint64(local)+r.size, b.dir+uint64(central)
+	at, dir := b.at+uint64(r.localLen(len(e.Name)))+r.size, b.dir+uint64(r.centralLen(len(e.Name)))
 	// What is left over room for end records with the longest comment.
 	if at+dir > math.MaxInt64-1<<20 {
 		return fmt.Errorf("%q: %w: the archive would pass 2^63-1 bytes", clip(e.Name), ErrSize)

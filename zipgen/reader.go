@@ -47,18 +47,18 @@ func (a *Archive) ReadAt(c Content, p []byte, off int64) (int, error) {
 		return 0, io.EOF
 	}
 	n := 0
-	for x := a.Extent(off); n < len(p); {
+	for x := a.seek(off); n < len(p); {
 		at := off + int64(n) - x.Offset // inside the extent
 		q := p[n : n+int(min(int64(len(p)-n), x.Len-at))]
-		if err := a.readExtent(c, x, q, at); err != nil {
+		if err := a.readExtent(c, &x, q, at); err != nil {
 			return n, err
 		}
 		n += len(q)
 		if x.Kind == End {
 			break
 		}
-		if at+int64(len(q)) == x.Len {
-			x = a.next(x)
+		if n < len(p) {
+			x.next(a)
 		}
 	}
 	if n < len(p) {
@@ -67,7 +67,7 @@ func (a *Archive) ReadAt(c Content, p []byte, off int64) (int, error) {
 	return n, nil
 }
 
-func (a *Archive) readExtent(c Content, x Extent, p []byte, off int64) error {
+func (a *Archive) readExtent(c Content, x *cursor, p []byte, off int64) error {
 	var err error
 	switch x.Kind {
 	case Data:
@@ -75,28 +75,30 @@ func (a *Archive) readExtent(c Content, x Extent, p []byte, off int64) error {
 	case End:
 		copy(p, a.end[off:])
 	default:
-		rec := a.record(x.Entry)
 		var crc uint32
-		if rec.size > 0 {
+		if x.record.size > 0 {
 			crc, err = c.CRC32(x.Entry)
 		}
 		if err == nil {
-			rec.render(p, off, x.Kind, a.names.at(x.Entry), crc, a.owner(x.Entry))
+			x.record.render(p, off, x.Kind, x.name, crc, a.owner(x.Entry))
 		}
 	}
 	if err != nil {
-		return fmt.Errorf("%q: %w", clip(a.names.at(x.Entry).String()), err)
+		return fmt.Errorf("%q: %w", clip(x.name.String()), err)
 	}
 	return nil
 }
 
-// lens returns the lengths of the local and the central header, from the same
-// functions that render them.
-func (r *record) lens(nameLen int) (local, central int) {
+// localLen and centralLen return the lengths of the headers, from the same functions
+// that render them.
+func (r *record) localLen(nameLen int) int {
 	var buf [maxExtraLen]byte
-	local = localHeaderLen + nameLen + len(r.appendLocalExtra(buf[:0], owner{}))
-	central = centralHeaderLen + nameLen + len(r.appendCentralExtra(buf[:0], owner{}))
-	return local, central
+	return localHeaderLen + nameLen + len(r.appendLocalExtra(buf[:0], owner{}))
+}
+
+func (r *record) centralLen(nameLen int) int {
+	var buf [maxExtraLen]byte
+	return centralHeaderLen + nameLen + len(r.appendCentralExtra(buf[:0], owner{}))
 }
 
 // render puts the bytes from off on of a header into p, with name and extra

@@ -16,9 +16,9 @@ const (
 // UTC, rounded down to 2 s and clamped to the years that they can tell.
 func dosTime(unix int64) (clock, date uint16) {
 	t := time.Unix(min(max(unix, minDOSTime), maxDOSTime), 0).UTC()
-	clock = uint16(t.Hour()<<11 | t.Minute()<<5 | t.Second()/2)
-	date = uint16((t.Year()-1980)<<9 | int(t.Month())<<5 | t.Day())
-	return clock, date
+	hour, minute, second := t.Clock()
+	year, month, day := t.Date()
+	return uint16(hour<<11 | minute<<5 | second/2), uint16((year-1980)<<9 | int(month)<<5 | day)
 }
 
 // fitsExtendedTimestamp tells whether an extended timestamp can tell a time: its
