@@ -24,7 +24,7 @@ func clashes(a *zipgen.Archive) (count int, first, second string) {
 	names := make([]folded, a.Len())
 	for i := range names {
 		h := fnv.New64a()
-		h.Write([]byte(fold(a.Entry(i).Name)))
+		h.Write([]byte(fold(a.EntryName(i))))
 		names[i] = folded{h.Sum64(), i}
 	}
 	slices.SortFunc(names, func(a, b folded) int {
@@ -33,13 +33,13 @@ func clashes(a *zipgen.Archive) (count int, first, second string) {
 	firstEntry := a.Len()
 	for i := 1; i < len(names); i++ {
 		was, is := names[i-1], names[i]
-		if was.hash != is.hash || fold(a.Entry(was.entry).Name) != fold(a.Entry(is.entry).Name) {
+		if was.hash != is.hash || fold(a.EntryName(was.entry)) != fold(a.EntryName(is.entry)) {
 			continue
 		}
 		count++
 		if was.entry < firstEntry {
 			firstEntry = was.entry
-			first, second = a.Entry(was.entry).Name, a.Entry(is.entry).Name
+			first, second = a.EntryName(was.entry), a.EntryName(is.entry)
 		}
 	}
 	return count, first, second

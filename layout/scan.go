@@ -156,7 +156,7 @@ func (s *scan) archive() *Plan {
 		s.problems.add(s.a.pos, false, "archive %q: %v", s.a.Name, err)
 		return nil
 	}
-	s.plan.Archive = archive
+	s.plan.seal(archive)
 	s.plan.access = s.rights.access(isRoot())
 	if n, first, second := clashes(archive); n > 0 {
 		s.warn("archive %s: %d names differ from another in case or Unicode form alone, the first are %q and %q: on macOS and Windows only one of each is kept", s.a.Name, n, first, second)

@@ -101,8 +101,8 @@ func (a *Archive) Entry(i int) Entry {
 	}
 }
 
-// AppendName appends the name of entry i.
-func (a *Archive) AppendName(b []byte, i int) []byte { return a.names.at(i).append(b) }
+// EntryName returns the name of entry i.
+func (a *Archive) EntryName(i int) string { return a.names.at(i).String() }
 
 // EntrySize returns the size of entry i's data.
 func (a *Archive) EntrySize(i int) int64 { return int64(a.size.At(i)) }

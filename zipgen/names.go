@@ -27,9 +27,7 @@ type name struct{ folder, own []byte }
 
 func (n name) len() int { return len(n.folder) + len(n.own) }
 
-func (n name) append(b []byte) []byte { return append(append(b, n.folder...), n.own...) }
-
-func (n name) String() string { return string(n.append(nil)) }
+func (n name) String() string { return string(n.folder) + string(n.own) }
 
 // compare is strings.Compare of the name and s.
 func (n name) compare(s string) int {
