@@ -26,7 +26,12 @@ type Ref struct {
 }
 
 // Path is the source's absolute path, for messages.
-func (r Ref) Path() string { return filepath.Join(r.Root, r.Rel) }
+func (r Ref) Path() string {
+	if r.Root == "/" || r.Rel == "." || r.Rel == "" || strings.HasSuffix(r.Rel, "/") {
+		return filepath.Join(r.Root, r.Rel)
+	}
+	return r.Root + "/" + r.Rel // both are clean, and there may be millions
+}
 
 // openRoot opens the root folder, for resolving paths only. A link that took the
 // place of a folder on the way since the layout was loaded is not followed: what it
