@@ -42,6 +42,7 @@ func (l *Layout) Scan(ctx context.Context, o ScanOptions) ([]*Plan, error) {
 	}
 	listings := newListings(archives)
 	listings.folder = o.Folder
+	defer listings.wait()
 	mounts, ways := readMounts(), map[string]*source.Stat{}
 	var plans []*Plan
 	for _, a := range archives {
