@@ -52,14 +52,17 @@ func suspects(a *zipgen.Archive) iter.Seq2[int, uint64] {
 		size := bits.Len(uint(a.Len())) + 4 // 16 to 32 bits an entry
 		shift := 64 - size
 		once, twice := make([]uint64, max(1, 1<<size/64)), make([]uint64, max(1, 1<<size/64))
+		var name []byte
 		for i := range a.Len() {
-			bit := foldedHash(a, i) >> shift
+			name = a.AppendEntryName(name[:0], i)
+			bit := foldedHash(name) >> shift
 			word, mask := bit/64, uint64(1)<<(bit%64)
 			twice[word] |= once[word] & mask
 			once[word] |= mask
 		}
 		for i := range a.Len() {
-			h := foldedHash(a, i)
+			name = a.AppendEntryName(name[:0], i)
+			h := foldedHash(name)
 			if bit := h >> shift; twice[bit/64]>>(bit%64)&1 != 0 && !yield(i, h) {
 				return
 			}
@@ -67,11 +70,21 @@ func suspects(a *zipgen.Archive) iter.Seq2[int, uint64] {
 	}
 }
 
-// foldedHash is a hash of entry i's folded name.
-func foldedHash(a *zipgen.Archive, i int) uint64 {
+// foldedHash is a hash of what fold returns.
+func foldedHash(name []byte) uint64 {
 	const offset, prime = 14695981039346656037, 1099511628211 // FNV-1a
 	h := uint64(offset)
-	for _, c := range []byte(fold(a.EntryName(i))) {
+	for _, c := range name {
+		if c >= utf8.RuneSelf {
+			h = offset
+			for _, c := range []byte(fold(string(name))) {
+				h = (h ^ uint64(c)) * prime
+			}
+			break
+		}
+		if 'A' <= c && c <= 'Z' {
+			c += 'a' - 'A'
+		}
 		h = (h ^ uint64(c)) * prime
 	}
 	return h * 0x9E3779B97F4A7C15 // the highest bits are what counts

@@ -104,6 +104,12 @@ func (a *Archive) Entry(i int) Entry {
 // EntryName returns the name of entry i.
 func (a *Archive) EntryName(i int) string { return a.names.at(i).String() }
 
+// AppendEntryName appends the name of entry i to b.
+func (a *Archive) AppendEntryName(b []byte, i int) []byte {
+	n := a.names.at(i)
+	return append(append(b, n.folder...), n.own...)
+}
+
 // EntrySize returns the size of entry i's data.
 func (a *Archive) EntrySize(i int) int64 { return int64(a.size.At(i)) }
 
