@@ -115,11 +115,14 @@ type file struct {
 // stoppedEarly tells that enough is wrong: nobody reads more lines.
 func (s *scan) stoppedEarly() bool { return len(s.problems.List) > maxProblems }
 
-func (s *scan) archive() *Plan {
+func (s *scan) archive() *Plan { return s.collect(s.merged()) }
+
+// collect makes a plan of items in bytewise order, each name once.
+func (s *scan) collect(items iter.Seq[item]) *Plan {
 	s.plan = &Plan{Name: s.a.Name, layout: s.layout, archive: s.a}
 	s.builder = zipgen.NewBuilder(zipgen.Options{Comment: s.a.Comment, Owners: s.a.Owners == OwnersStore, NTFSTimes: s.a.NTFSTimes})
 	devices := map[uint64]uint16{}
-	for it := range s.merged() {
+	for it := range items {
 		if s.stoppedEarly() {
 			break
 		}
