@@ -18,13 +18,14 @@ type Options struct {
 
 // columns are what an archive keeps of its entries, beside their names.
 type columns struct {
-	offset, central, size, modTime, mode Column // of records, see there
-	uid, gid                             Column // with Options.Owners
+	offset, size, modTime, mode Column // see record
+	central                     Column // where central headers are, from the directory's start
+	uid, gid                    Column // with Options.Owners
 }
 
-func (c *columns) add(r *record) {
+func (c *columns) add(r *record, central uint64) {
 	c.offset.Add(r.offset)
-	c.central.Add(r.central)
+	c.central.Add(central)
 	c.size.Add(r.size)
 	c.modTime.Add(uint64(r.modTime))
 	c.mode.Add(uint64(r.mode))
@@ -36,10 +37,11 @@ func (c *columns) seal() {
 	}
 }
 
+// record returns what is kept of entry i, without where its central header is.
 func (c *columns) record(i int) record {
 	k, j := i/runLen, i%runLen
 	return record{
-		offset: c.offset.runs[k].at(j), central: c.central.runs[k].at(j), size: c.size.runs[k].at(j),
+		offset: c.offset.runs[k].at(j), size: c.size.runs[k].at(j),
 		modTime: int64(c.modTime.runs[k].at(j)), mode: uint32(c.mode.runs[k].at(j)),
 	}
 }
@@ -186,7 +188,7 @@ func (c *cursor) enter(a *Archive, k Kind, i int) {
 	if k == LocalHeader {
 		c.Extent = Extent{Kind: k, Entry: i, Offset: int64(c.record.offset), Len: int64(c.record.localLen(c.name.len()))}
 	} else {
-		c.Extent = Extent{Kind: k, Entry: i, Offset: int64(a.directoryAt + c.record.central), Len: int64(c.record.centralLen(c.name.len()))}
+		c.Extent = Extent{Kind: k, Entry: i, Offset: int64(a.directoryAt + a.central.At(i)), Len: int64(c.record.centralLen(c.name.len()))}
 	}
 }
 

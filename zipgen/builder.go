@@ -43,7 +43,7 @@ func (b *Builder) Add(e Entry) error {
 	if parent, ok := b.fileAbove(e.Name, shared); ok {
 		return fmt.Errorf("%q is a file, and %q needs it as a directory: %w", clip(parent), clip(e.Name), ErrDuplicate)
 	}
-	r := record{offset: b.at, central: b.dir, size: uint64(e.Size), modTime: e.ModTime, mode: e.Mode}
+	r := record{offset: b.at, size: uint64(e.Size), modTime: e.ModTime, mode: e.Mode}
 	if b.options.Owners {
 		r.mode |= hasOwner
 	}
@@ -53,13 +53,16 @@ func (b *Builder) Add(e Entry) error {
 	if b.options.NTFSTimes && !fitsExtendedTimestamp(e.ModTime) && fitsNTFSTime(e.ModTime) {
 		r.mode |= hasNTFSTime
 	}
+	if needsUTF8(e.Name) {
+		r.mode |= utf8Name
+	}
 	at, dir := b.at+uint64(r.localLen(len(e.Name)))+r.size, b.dir+uint64(r.centralLen(len(e.Name)))
 	// What is left over room for end records with the longest comment.
 	if at+dir > math.MaxInt64-1<<20 {
 		return fmt.Errorf("%q: %w: the archive would pass 2^63-1 bytes", clip(e.Name), ErrSize)
 	}
 	b.names.add(e.Name, shared)
-	b.columns.add(&r)
+	b.columns.add(&r, b.dir)
 	if b.options.Owners {
 		b.columns.uid.Add(uint64(e.UID))
 		b.columns.gid.Add(uint64(e.GID))

@@ -80,7 +80,7 @@ func (a *Archive) readExtent(c Content, x *cursor, p []byte, off int64) error {
 			crc, err = c.CRC32(x.Entry)
 		}
 		if err == nil {
-			x.record.render(p, off, x.Kind, x.name, crc, a.owner(x.Entry))
+			x.render(p, off, crc, a.owner(x.Entry))
 		}
 	}
 	if err != nil {
@@ -89,30 +89,34 @@ func (a *Archive) readExtent(c Content, x *cursor, p []byte, off int64) error {
 	return nil
 }
 
-// localLen and centralLen return the lengths of the headers, from the same functions
-// that render them.
-func (r *record) localLen(nameLen int) int {
-	var buf [maxExtraLen]byte
-	return localHeaderLen + nameLen + len(r.appendLocalExtra(buf[:0], owner{}))
-}
-
-func (r *record) centralLen(nameLen int) int {
-	var buf [maxExtraLen]byte
-	return centralHeaderLen + nameLen + len(r.appendCentralExtra(buf[:0], owner{}))
-}
+// localLen and centralLen return the lengths of the headers.
+func (r *record) localLen(nameLen int) int   { return localHeaderLen + nameLen + r.localExtraLen() }
+func (r *record) centralLen(nameLen int) int { return centralHeaderLen + nameLen + r.centralExtraLen() }
 
 // render puts the bytes from off on of a header into p, with name and extra
 // field, on the stack alone.
-func (r *record) render(p []byte, off int64, k Kind, name name, crc uint32, o owner) {
+func (x *cursor) render(p []byte, off int64, crc uint32, o owner) {
+	r, name := &x.record, &x.name
+	if off == 0 && int64(len(p)) == x.Len {
+		// The whole of it, in place.
+		if b := p[:0]; x.Kind == LocalHeader {
+			b = r.appendLocalHeader(b, name.len(), crc, r.localExtraLen())
+			r.appendLocalExtra(append(append(b, name.folder...), name.own...), o)
+		} else {
+			b = r.appendCentralHeader(b, name.len(), crc, r.centralExtraLen())
+			r.appendCentralExtra(append(append(b, name.folder...), name.own...), o)
+		}
+		return
+	}
 	var fixedBuf [centralHeaderLen]byte
 	var extraBuf [maxExtraLen]byte
 	var fixed, extra []byte
-	if k == LocalHeader {
+	if x.Kind == LocalHeader {
 		extra = r.appendLocalExtra(extraBuf[:0], o)
-		fixed = r.appendLocalHeader(fixedBuf[:0], name, crc, len(extra))
+		fixed = r.appendLocalHeader(fixedBuf[:0], name.len(), crc, len(extra))
 	} else {
 		extra = r.appendCentralExtra(extraBuf[:0], o)
-		fixed = r.appendCentralHeader(fixedBuf[:0], name, crc, len(extra))
+		fixed = r.appendCentralHeader(fixedBuf[:0], name.len(), crc, len(extra))
 	}
 	skip := int(off)
 	p, skip = copyFrom(p, fixed, skip)

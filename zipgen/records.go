@@ -32,7 +32,6 @@ const (
 // record is what an archive keeps of an entry beside its name and owner.
 type record struct {
 	offset  uint64 // of the local header from the archive's start
-	central uint64 // of the central header from the directory's start
 	size    uint64
 	modTime int64
 	mode    uint32 // with the bits below
@@ -47,6 +46,7 @@ const (
 	// unzip takes that size, which it still remembers, for the sentinel, and looks for
 	// sizes in a field that tells the offset alone.
 	wideSizes = 1 << 18
+	utf8Name  = 1 << 19 // bit 11 of the flags (4.4.4): the name needs it and may have it
 )
 
 func (r *record) isDir() bool { return r.mode&TypeMask == TypeDir }
@@ -77,24 +77,21 @@ func (r *record) versionNeeded() uint16 {
 	return neededFile
 }
 
-// flags has bit 11 (4.4.4) exactly when the name needs it and may have it.
-func flags(n name) uint16 {
-	// Both parts are valid where the whole is: a slash parts them.
-	switch {
-	case isASCII(n.folder) && isASCII(n.own):
-	case utf8.Valid(n.folder) && utf8.Valid(n.own):
+func (r *record) flags() uint16 {
+	if r.mode&utf8Name != 0 {
 		return flagUTF8
 	}
 	return 0
 }
 
-func isASCII(b []byte) bool {
-	for _, c := range b {
-		if c >= utf8.RuneSelf {
-			return false
+// needsUTF8 tells whether a name is UTF-8 and not ASCII.
+func needsUTF8(name string) bool {
+	for i := range len(name) {
+		if name[i] >= utf8.RuneSelf {
+			return utf8.ValidString(name)
 		}
 	}
-	return true
+	return false
 }
 
 // externalAttributes holds the st_mode in its upper half (4.4.15).
@@ -124,19 +121,19 @@ func saturate32(v uint64) uint32 { return uint32(min(v, uint32max)) }
 //	    22     4  uncompressed size           the same
 //	    26     2  file name length
 //	    28     2  extra field length
-func (r *record) appendLocalHeader(b []byte, name name, crc uint32, extraLen int) []byte {
+func (r *record) appendLocalHeader(b []byte, nameLen int, crc uint32, extraLen int) []byte {
 	clock, date := dosTime(r.modTime)
 	size := r.sizeSlot()
 	b = binary.LittleEndian.AppendUint32(b, localHeaderSignature)
 	b = binary.LittleEndian.AppendUint16(b, r.versionNeeded())
-	b = binary.LittleEndian.AppendUint16(b, flags(name))
+	b = binary.LittleEndian.AppendUint16(b, r.flags())
 	b = binary.LittleEndian.AppendUint16(b, 0)
 	b = binary.LittleEndian.AppendUint16(b, clock)
 	b = binary.LittleEndian.AppendUint16(b, date)
 	b = binary.LittleEndian.AppendUint32(b, crc)
 	b = binary.LittleEndian.AppendUint32(b, size)
 	b = binary.LittleEndian.AppendUint32(b, size)
-	b = binary.LittleEndian.AppendUint16(b, uint16(name.len()))
+	b = binary.LittleEndian.AppendUint16(b, uint16(nameLen))
 	return binary.LittleEndian.AppendUint16(b, uint16(extraLen))
 }
 
@@ -157,7 +154,7 @@ func (r *record) appendLocalHeader(b []byte, name name, crc uint32, extraLen int
 //	    36     2  internal file attributes    0
 //	    38     4  external file attributes    st_mode << 16
 //	    42     4  offset of local header      0xFFFFFFFF: in the ZIP64 field
-func (r *record) appendCentralHeader(b []byte, name name, crc uint32, extraLen int) []byte {
+func (r *record) appendCentralHeader(b []byte, nameLen int, crc uint32, extraLen int) []byte {
 	made := uint16(madeBy)
 	if r.needsZIP64() {
 		made = madeByZIP64
@@ -167,14 +164,14 @@ func (r *record) appendCentralHeader(b []byte, name name, crc uint32, extraLen i
 	b = binary.LittleEndian.AppendUint32(b, centralHeaderSignature)
 	b = binary.LittleEndian.AppendUint16(b, made)
 	b = binary.LittleEndian.AppendUint16(b, r.versionNeeded())
-	b = binary.LittleEndian.AppendUint16(b, flags(name))
+	b = binary.LittleEndian.AppendUint16(b, r.flags())
 	b = binary.LittleEndian.AppendUint16(b, 0)
 	b = binary.LittleEndian.AppendUint16(b, clock)
 	b = binary.LittleEndian.AppendUint16(b, date)
 	b = binary.LittleEndian.AppendUint32(b, crc)
 	b = binary.LittleEndian.AppendUint32(b, size)
 	b = binary.LittleEndian.AppendUint32(b, size)
-	b = binary.LittleEndian.AppendUint16(b, uint16(name.len()))
+	b = binary.LittleEndian.AppendUint16(b, uint16(nameLen))
 	b = binary.LittleEndian.AppendUint16(b, uint16(extraLen))
 	b = binary.LittleEndian.AppendUint16(b, 0)
 	b = binary.LittleEndian.AppendUint16(b, 0)
