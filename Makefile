@@ -7,7 +7,7 @@ STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 REQUIRE := $(or $(VZIP_TEST_REQUIRE),$(if $(filter 0,$(shell id -u)),all))
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null)
 
-.PHONY: help build demo test lint seeded figures soak clients bench fuzz interop deps install clean real real-go-tree real-vm-images real-million real-directory
+.PHONY: help build demo test lint seeded figures soak clients bench bench-peer fuzz interop deps install clean real real-go-tree real-vm-images real-million real-directory
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' Makefile
 
@@ -53,6 +53,9 @@ clients: build ## let programs copy archives while things go wrong, and write do
 bench: deps build ## measure, as ratios to other programs in the same run
 	@scripts/bench.sh
 	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+bench-peer: ## measure zipgen beside a library that keeps headers in memory, and compare with the aims
+	$(GO) run ./internal/peer
 
 interop: build ## read archives with other people's programs and libraries, and write docs/interop.md
 	@GO='$(GO)' scripts/deps.sh interop
