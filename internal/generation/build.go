@@ -231,7 +231,11 @@ func (p *places) all() []string {
 // try returns a generation also where sources failed: with what is known of the
 // others.
 func (b *builder) try(ctx context.Context, last *Generation) (*Generation, error) {
-	plans, err := b.layout.Scan(ctx, layout.ScanOptions{Only: b.Only, Warn: b.warn, Folder: b.scanning, RestSince: b.restSince, Leave: func(path string) bool { return b.leave[path] }})
+	o := layout.ScanOptions{Only: b.Only, Warn: b.warn, Folder: b.scanning, RestSince: b.restSince}
+	if len(b.leave) > 0 {
+		o.Leave = func(path string) bool { return b.leave[path] }
+	}
+	plans, err := b.layout.Scan(ctx, o)
 	if err != nil {
 		return nil, err
 	}
