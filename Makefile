@@ -55,7 +55,7 @@ bench: deps build ## measure, as ratios to other programs in the same run
 	$(GO) test -run '^$$' -bench . -benchmem ./...
 
 bench-peer: ## measure zipgen beside a library that keeps headers in memory, and compare with the aims
-	$(GO) run ./internal/peer
+	@GO='$(GO)' scripts/bench-peer.sh
 
 interop: build ## read archives with other people's programs and libraries, and write docs/interop.md
 	@GO='$(GO)' scripts/deps.sh interop
