@@ -63,7 +63,7 @@ bench-check: ## as bench, and compare with the aims: HOLDS or MISSED
 	@$(MAKE) --no-print-directory bench BENCH='-check $(BENCH)'
 
 bench-peer: ## measure zipgen beside a library that keeps headers in memory, and compare with the aims
-	$(GO) run ./internal/peer
+	@GO='$(GO)' scripts/bench-peer.sh
 
 interop: build ## read archives with other people's programs and libraries, and write docs/interop.md
 	@GO='$(GO)' scripts/deps.sh interop

@@ -45,8 +45,8 @@ func (m *model) add(r io.ReaderAt, size int64) {
 	m.size += size
 }
 
-// newModel makes an archive, without its ETag if that is not wanted: each header's part
-// of it is copied by [io.Copy], which takes 32 KiB for the purpose.
+// newModel makes an archive, without its ETag if that is not wanted: each local
+// header is copied to it by [io.Copy], which takes 32 KiB for the purpose.
 func newModel(sources []source, tag bool) *model {
 	m := &model{}
 	etag := md5.New()
@@ -57,40 +57,51 @@ func newModel(sources []source, tag bool) *model {
 			io.Copy(etag, io.NewSectionReader(r, 0, r.Size())) // in memory: it does not fail
 		}
 	}
+	order := binary.LittleEndian
 	var directory bytes.Buffer
 	for _, s := range sources {
 		at := m.size
-		var local, descriptor bytes.Buffer
-		fields(&local, "PK\x03\x04", s.FileHeader, 0)
+		var local bytes.Buffer
+		fields(&local, localSize, s.FileHeader, 0)
 		rendered(&local)
 		m.add(s.data, int64(s.UncompressedSize64))
-		descriptor.WriteString("PK\x07\x08")
-		numbers(&descriptor, s.CRC32, uint32(s.CompressedSize64), uint32(s.UncompressedSize64))
-		rendered(&descriptor)
-		fields(&directory, "PK\x01\x02", s.FileHeader, at)
+		descriptor := order.AppendUint32(make([]byte, 0, 16), 0x08074b50)
+		descriptor = order.AppendUint32(descriptor, s.CRC32)
+		descriptor = order.AppendUint32(descriptor, uint32(s.CompressedSize64))
+		descriptor = order.AppendUint32(descriptor, uint32(s.UncompressedSize64))
+		m.add(bytes.NewReader(descriptor), int64(len(descriptor)))
+		if tag {
+			etag.Write(descriptor)
+		}
+		fields(&directory, directorySize, s.FileHeader, at)
 	}
 	rendered(&directory)
 	etag.Sum(m.etag[:0])
 	return m
 }
 
-// fields writes a header: what matters here is that it has as many fields as a real one.
-func fields(b *bytes.Buffer, signature string, h *zip.FileHeader, offset int64) {
-	b.WriteString(signature)
-	if offset > 0 {
-		numbers(b, h.ExternalAttrs, uint32(offset), uint32(offset>>32), 0)
-	}
-	numbers(b, 20, uint32(h.Modified.Unix()), h.CRC32, uint32(h.CompressedSize64), uint32(h.UncompressedSize64), uint32(len(h.Name)))
-	b.WriteString(h.Name)
-	numbers(b, 5<<16|0x5455, uint32(h.Modified.Unix()))
-}
+// Bytes of a header before its name.
+const localSize, directorySize = 30, 46
 
-func numbers(b *bytes.Buffer, v ...uint32) {
-	var word [4]byte
-	for _, v := range v {
-		binary.LittleEndian.PutUint32(word[:], v)
-		b.Write(word[:])
-	}
+// fields writes a header as three pieces: fixed fields, name, extra field with the time.
+// What matters here is that it is as long as a real one, and written in as many pieces.
+func fields(b *bytes.Buffer, size int, h *zip.FileHeader, offset int64) {
+	order := binary.LittleEndian
+	year, month, day := h.Modified.Date()
+	hour, minute, second := h.Modified.Clock()
+	f := make([]byte, 0, directorySize)
+	f = order.AppendUint32(f, 0x04034b50)
+	f = order.AppendUint16(f, uint16(second/2|minute<<5|hour<<11))
+	f = order.AppendUint16(f, uint16(day|int(month)<<5|(year-1980)<<9))
+	f = order.AppendUint32(f, h.CRC32)
+	f = order.AppendUint32(f, uint32(h.CompressedSize64))
+	f = order.AppendUint32(f, uint32(h.UncompressedSize64))
+	f = order.AppendUint16(f, uint16(len(h.Name)))
+	f = order.AppendUint32(f, uint32(offset))
+	b.Write(f[:size])
+	b.WriteString(h.Name)
+	extra := order.AppendUint32([]byte{'U', 'T', 5, 0, 1}, uint32(h.Modified.Unix()))
+	b.Write(extra)
 }
 
 // ReadAt implements [io.ReaderAt].
