@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/bits"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -21,14 +19,11 @@ type Data struct {
 	off   int64
 	want  int    // bytes
 	buf   []byte // of a size of its pool
+	huge  bool   // is of a huge page
 	n     int    // bytes had
 	err   error
 	done  chan struct{} // has room for one
 	users atomic.Int32  // who have not released it, one of them who does the read
-}
-
-func newData(size int) *Data {
-	return &Data{buf: make([]byte, size), done: make(chan struct{}, 1)}
 }
 
 // Bytes are the bytes that were read.
@@ -38,54 +33,6 @@ func (d *Data) Bytes() []byte { return d.buf[:d.n] }
 func (d *Data) Release() {
 	if d.users.Add(-1) == 0 {
 		spare.put(d)
-	}
-}
-
-// Buffers are of sizes that are powers of two, from 4 KiB to 1 MiB, the largest read
-// that a mount asks for.
-const minBits, maxBits = 12, 20
-
-// buffers keeps what was released, up to a limit: unlike in a sync.Pool what a burst
-// of reads needed does not stay.
-type buffers struct {
-	mu    sync.Mutex
-	free  [maxBits - minBits + 1][]*Data
-	bytes int
-}
-
-// maxSpare is how much released memory is kept, in bytes.
-const maxSpare = 16 << 20
-
-var spare buffers
-
-func class(n int) int { return max(bits.Len(uint(max(n, 1)-1)), minBits) - minBits }
-
-func (b *buffers) get(n int) *Data {
-	c := class(n)
-	if c >= len(b.free) {
-		return newData(n)
-	}
-	b.mu.Lock()
-	if last := len(b.free[c]) - 1; last >= 0 {
-		d := b.free[c][last]
-		b.free[c][last] = nil
-		b.free[c] = b.free[c][:last]
-		b.bytes -= len(d.buf)
-		b.mu.Unlock()
-		return d
-	}
-	b.mu.Unlock()
-	return newData(1 << (c + minBits))
-}
-
-func (b *buffers) put(d *Data) {
-	c := class(len(d.buf))
-	d.a = nil
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if c < len(b.free) && b.bytes+len(d.buf) <= maxSpare {
-		b.free[c] = append(b.free[c], d)
-		b.bytes += len(d.buf)
 	}
 }
 
