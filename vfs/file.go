@@ -114,10 +114,10 @@ func (h *handle) Read(ctx context.Context, dest []byte, off int64) (_ fuse.ReadR
 	defer func() { r.finish(err == nil) }()
 	data, err = h.Handle.Read(r, off, n)
 	if err == nil && seeded.On("short-read") {
-		n = len(data.Bytes())
+		n = data.Len()
 	}
 	switch {
-	case err == nil && len(data.Bytes()) == n:
+	case err == nil && data.Len() == n:
 		x := replies.Get().(*reply)
 		x.Data = data
 		return x, 0
@@ -135,23 +135,28 @@ var errUnfinished = errors.New("the read did not end")
 
 // reply is Data on its way to the kernel. It is handed over as slices: of anything
 // else go-fuse says Done before the kernel has the bytes.
-type reply struct {
-	Data
-	slices [1][]byte
-}
+type reply struct{ Data }
 
 var replies = sync.Pool{New: func() any { return new(reply) }}
 
-func (r *reply) Bytes([]byte) ([]byte, fuse.Status) { return r.Data.Bytes(), fuse.OK }
-func (r *reply) Size() int                          { return len(r.Data.Bytes()) }
+func (r *reply) Size() int { return r.Len() }
+
+// Bytes is for those who don't ask for Slices.
+func (r *reply) Bytes(p []byte) ([]byte, fuse.Status) {
+	p = p[:0]
+	for _, slice := range r.Data.Slices() {
+		p = append(p, slice...)
+	}
+	return p, fuse.OK
+}
 
 // Slices returns the bytes for writev(2).
 func (r *reply) Slices() ([][]byte, fuse.Status) {
-	r.slices[0] = r.Data.Bytes()
+	slices := r.Data.Slices()
 	if seeded.On("early-release") {
 		r.Data.Release()
 	}
-	return r.slices[:], fuse.OK
+	return slices, fuse.OK
 }
 
 // Done is called when the kernel has the bytes.

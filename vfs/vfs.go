@@ -51,7 +51,9 @@ type Handle interface {
 
 // Data are the bytes that a read gave.
 type Data interface {
-	Bytes() []byte
+	// Slices are the bytes in order, Len is how many there are.
+	Slices() [][]byte
+	Len() int
 	// Release is called once, when they are not needed any more.
 	Release()
 }

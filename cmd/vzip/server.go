@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"runtime"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -78,7 +79,17 @@ func (s *server) start(ctx context.Context, l *layout.Layout, o vfs.Options) err
 	}
 	s.current.Store(g)
 	s.takeReserve()
+	moreProcessors()
 	return nil
+}
+
+// moreProcessors lets the runtime use two threads more at once. Those that wait for
+// requests of the kernel count until the runtime notices that they wait, while there is
+// work to do.
+func moreProcessors() {
+	if os.Getenv("GOMAXPROCS") == "" {
+		runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + 2)
+	}
 }
 
 // next builds the generation after the current one.

@@ -2,83 +2,209 @@ package generation
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"sync/atomic"
+
+	"vzip/internal/checksum"
+	"vzip/internal/verified"
+	"vzip/zipgen"
 )
 
 const (
-	// aheadDepth is how many reads are under way before they are asked for. Two keep
-	// a processor busy each.
-	aheadDepth = 2
-	// aheadLeast is the smallest read that is worth it, in bytes.
-	aheadLeast = 64 << 10
-	// aheadMost bounds the memory of all readers' reads ahead, in bytes.
+	// aheadParts is how many parts are kept for a reader.
+	aheadParts = 12
+	// aheadPart is the size of a part, in bytes: one that the processor's cache still
+	// has when it is handed on.
+	aheadPart = 256 << 10
+	// aheadLeast is the size of the first part.
+	aheadLeast = checksum.BlockLen
+	// aheadBeyond is how far parts reach beyond the reader.
+	aheadBeyond = 1 << 20
+	// aheadMost bounds the memory of all readers' parts, in bytes.
 	aheadMost = 16 << 20
 )
 
 var aheadBytes atomic.Int64
 
-// readAhead begins the reads that a sequential reader will ask for. What it gets has
-// been checked as everything else.
+// readAhead reads what a sequential reader will ask for, in parts that end where
+// blocks do, so that each block is read and checked once. Where the reader's own
+// reads begin and end does not matter.
 type readAhead struct {
-	mu      sync.Mutex
-	next    int64 // where a sequential reader goes on
-	row     int   // sequential reads so far
-	queue   [aheadDepth]*Data
-	queued  int
-	stopped bool
+	mu    sync.Mutex
+	next  int64  // where a sequential reader goes on
+	row   int    // sequential reads so far
+	parts []part // one behind the other
+	room  [aheadParts]part
+	ended bool
 }
 
-// take returns the read of n bytes from off on if it has begun already, or nil, and
-// begins those after it.
-func (r *readAhead) take(a *Archive, off int64, n int) (d *Data) {
+// part is a read that has begun.
+type part struct {
+	*Data
+	ready   bool
+	claimed bool // somebody waits for it
+}
+
+func (p part) until() int64 { return p.off + int64(p.want) }
+
+// read returns the n bytes from off on, or nothing where they have not been read ahead.
+func (r *readAhead) read(ctx context.Context, a *Archive, off int64, n int) (*Bytes, error) {
+	b := newBytes()
+	if !r.take(a, off, n, b) {
+		b.Release()
+		return nil, nil
+	}
+	for i, d := range b.from[:b.n] {
+		if !b.wait[i] {
+			continue
+		}
+		err := d.wait(ctx)
+		r.settle(d, err == nil)
+		if err == nil {
+			continue
+		}
+		for j, wait := range b.wait[i+1 : b.n] {
+			if wait {
+				r.settle(b.from[i+1+j], false)
+			}
+		}
+		if errors.Is(err, context.Canceled) {
+			d.a.g.reader.Abandon(&d.call)
+		}
+		b.Release()
+		if errors.Is(err, context.Canceled) || errors.As(err, new(*verified.TimeoutError)) {
+			return nil, err
+		}
+		return nil, nil // it may have failed some time ago
+	}
+	for i, d := range b.from[:b.n] {
+		b.parts[i] = d.buf[max(0, off-d.off):min(int64(d.n), off+int64(n)-d.off)]
+	}
+	return b, nil
+}
+
+// take finds the parts that hold the n bytes from off on, if the reader is a sequential
+// one, and begins those after them.
+func (r *readAhead) take(a *Archive, off int64, n int, b *Bytes) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	switch {
-	case off != r.next || n < aheadLeast:
-		r.drop()
+	if r.ended {
+		return false
+	}
+	if off != r.next {
+		r.drop(len(r.parts))
 		r.row = 0
-	case r.queued > 0 && r.queue[0].off == off && r.queue[0].want == n:
-		d = r.queue[0]
-		copy(r.queue[:], r.queue[1:])
-		r.queued--
-		aheadBytes.Add(-int64(len(d.buf)))
-	default:
-		r.drop()
 	}
-	r.next = off + int64(n)
 	r.row++
-	at := r.next
-	if r.queued > 0 {
-		last := r.queue[r.queued-1]
-		at = last.off + int64(last.want)
+	r.next = off + int64(n)
+	done := 0
+	for done < len(r.parts) && r.parts[done].until() <= off {
+		done++
 	}
-	for r.row > 1 && r.queued < aheadDepth && !r.stopped && n >= aheadLeast {
-		size := int(min(int64(n), a.Size()-at))
-		if size <= 0 || aheadBytes.Load() > aheadMost {
-			break
+	r.drop(done)
+	if r.row < 2 {
+		return false
+	}
+	at := off
+	if len(r.parts) > 0 {
+		at = r.parts[len(r.parts)-1].until()
+	}
+	size := int64(min(max(aheadLeast, n<<min(r.row, 8)), aheadPart))
+	beyond := min(aheadBeyond, 4*size)
+	for len(r.parts) < aheadParts && at < min(r.next+beyond, a.Size()) && aheadBytes.Load() < aheadMost {
+		end := a.cut(at, size)
+		d := a.start(context.Background(), at, int(end-at))
+		aheadBytes.Add(int64(len(d.buf)))
+		r.parts = append(r.parts, part{Data: d})
+		at = end
+	}
+	if at < r.next {
+		return false
+	}
+	for i := range r.parts {
+		p := &r.parts[i]
+		switch {
+		case p.off >= r.next:
+			return true
+		case p.claimed:
+			for _, d := range b.from[:b.n] { // it waits for others, too
+				r.unclaim(d)
+			}
+			return false
 		}
-		q := a.start(context.Background(), at, size)
-		aheadBytes.Add(int64(len(q.buf)))
-		r.queue[r.queued] = q
-		r.queued++
-		at += int64(size)
+		p.claimed = !p.ready
+		b.add(p.Data, p.claimed)
 	}
-	return d
+	return true
 }
 
-// drop gives up what has begun.
-func (r *readAhead) drop() {
-	for _, d := range r.queue[:r.queued] {
-		aheadBytes.Add(-int64(len(d.buf)))
-		d.drop()
+func (r *readAhead) unclaim(d *Data) {
+	for i := range r.parts {
+		if r.parts[i].Data == d {
+			r.parts[i].claimed = false
+		}
 	}
-	r.queued = 0
+}
+
+// settle ends the wait for a part. One that failed, and those beside it, are begun
+// anew when they are asked for.
+func (r *readAhead) settle(d *Data, ready bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for i := range r.parts {
+		if p := &r.parts[i]; p.Data == d {
+			p.claimed, p.ready = false, ready
+			if !ready {
+				r.drop(len(r.parts))
+			}
+			return
+		}
+	}
+}
+
+// cut returns where a part from off on ends that is of about that size: at the end of
+// a block, or of what stands before an entry's header.
+func (a *Archive) cut(off, size int64) int64 {
+	end := min(off+size, a.Size())
+	if end == a.Size() {
+		return end
+	}
+	x := a.Extent(end)
+	at := end
+	switch x.Kind {
+	case zipgen.Data:
+		at = end - (end-x.Offset)%checksum.BlockLen
+	case zipgen.LocalHeader:
+		at = x.Offset
+	}
+	if at <= off {
+		return end
+	}
+	return at
+}
+
+// drop gives up the first n parts.
+func (r *readAhead) drop(n int) {
+	if n == 0 {
+		return
+	}
+	for _, p := range r.parts[:n] {
+		aheadBytes.Add(-int64(len(p.buf)))
+		if p.ready || p.claimed {
+			p.Release()
+		} else {
+			p.drop()
+		}
+	}
+	left := copy(r.room[:], r.parts[n:])
+	clear(r.room[left:])
+	r.parts = r.room[:left]
 }
 
 func (r *readAhead) stop() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.drop()
-	r.stopped = true
+	r.drop(len(r.parts))
+	r.ended = true
 }

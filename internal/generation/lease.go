@@ -2,14 +2,12 @@ package generation
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 
 	"vzip/internal/seeded"
-	"vzip/internal/verified"
 )
 
 // Lease is a use of an archive that began with Open.
@@ -40,22 +38,23 @@ func (a *Archive) Open(ahead bool) (*Lease, error) {
 }
 
 // Read is [Archive.Read], and ESTALE once the generation was expired.
-func (l *Lease) Read(ctx context.Context, off int64, n int) (*Data, error) {
+func (l *Lease) Read(ctx context.Context, off int64, n int) (*Bytes, error) {
 	a := l.archive.Load()
 	if a == nil {
 		return nil, fmt.Errorf("a generation of long ago: %w", unix.ESTALE)
 	}
-	if l.ahead == nil {
-		return a.Read(ctx, off, n)
-	}
-	if d := l.ahead.take(a, off, n); d != nil {
-		got, err := d.result(ctx)
-		if err == nil || errors.Is(err, context.Canceled) || errors.As(err, new(*verified.TimeoutError)) {
-			return got, err
+	if l.ahead != nil {
+		if b, err := l.ahead.read(ctx, a, off, n); b != nil || err != nil {
+			return b, err
 		}
-		// It failed some time ago.
 	}
-	return a.Read(ctx, off, n)
+	d, err := a.Read(ctx, off, n)
+	if err != nil {
+		return nil, err
+	}
+	b := newBytes()
+	b.from[0], b.parts[0], b.n = d, d.Bytes(), 1
+	return b, nil
 }
 
 // Close ends the use.

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/bits"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -14,80 +12,27 @@ import (
 	"vzip/zipgen"
 )
 
-// Data is what a read gave. It belongs to the caller until Release.
+// Data is what one read of an archive gave, or will give.
 type Data struct {
-	call verified.Call
-	a    *Archive
-	off  int64
-	want int    // bytes
-	buf  []byte // of a size of its pool
-	n    int    // bytes had
-	err  error
-	done chan struct{} // has room for one
-	end  atomic.Int32  // what came first: finished or dropped
-}
-
-const (
-	underWay = iota
-	finished
-	dropped
-)
-
-func newData(size int) *Data {
-	return &Data{buf: make([]byte, size), done: make(chan struct{}, 1)}
+	call  verified.Call
+	a     *Archive
+	off   int64
+	want  int    // bytes
+	buf   []byte // of a size of its pool
+	huge  bool   // is of a huge page
+	n     int    // bytes had
+	err   error
+	done  chan struct{} // has room for one
+	users atomic.Int32  // who have not released it, one of them who does the read
 }
 
 // Bytes are the bytes that were read.
 func (d *Data) Bytes() []byte { return d.buf[:d.n] }
 
-// Release gives the memory back. Bytes must not be used after it.
-func (d *Data) Release() { spare.put(d) }
-
-// Buffers are of sizes that are powers of two, from 4 KiB to 1 MiB, the largest read
-// that a mount asks for.
-const minBits, maxBits = 12, 20
-
-// buffers keeps what was released, up to a limit: unlike in a sync.Pool what a burst
-// of reads needed does not stay.
-type buffers struct {
-	mu    sync.Mutex
-	free  [maxBits - minBits + 1][]*Data
-	bytes int
-}
-
-// maxSpare is how much released memory is kept, in bytes.
-const maxSpare = 16 << 20
-
-var spare buffers
-
-func class(n int) int { return max(bits.Len(uint(max(n, 1)-1)), minBits) - minBits }
-
-func (b *buffers) get(n int) *Data {
-	c := class(n)
-	if c >= len(b.free) {
-		return newData(n)
-	}
-	b.mu.Lock()
-	if last := len(b.free[c]) - 1; last >= 0 {
-		d := b.free[c][last]
-		b.free[c][last] = nil
-		b.free[c] = b.free[c][:last]
-		b.bytes -= len(d.buf)
-		b.mu.Unlock()
-		return d
-	}
-	b.mu.Unlock()
-	return newData(1 << (c + minBits))
-}
-
-func (b *buffers) put(d *Data) {
-	c := class(len(d.buf))
-	d.a = nil
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if c < len(b.free) && b.bytes+len(d.buf) <= maxSpare {
-		b.free[c] = append(b.free[c], d)
-		b.bytes += len(d.buf)
+// Release ends a use. The memory is given back with the last one.
+func (d *Data) Release() {
+	if d.users.Add(-1) == 0 {
+		spare.put(d)
 	}
 }
 
@@ -107,7 +52,11 @@ func (a *Archive) Read(ctx context.Context, off int64, n int) (*Data, error) {
 func (a *Archive) start(ctx context.Context, off int64, n int) *Data {
 	d := spare.get(n)
 	d.a, d.off, d.want, d.n, d.err = a, off, n, 0, nil
-	d.end.Store(underWay)
+	d.users.Store(2)
+	select {
+	case <-d.done: // nobody waited for the last one
+	default:
+	}
 	d.call.Begin(ctx, a.g.reader.Timeout)
 	a.g.users.Add(1)
 	inFlight.Add(int64(len(d.buf)))
@@ -117,32 +66,34 @@ func (a *Archive) start(ctx context.Context, off int64, n int) *Data {
 
 // result waits for a read that start began.
 func (d *Data) result(ctx context.Context) (*Data, error) {
-	g := d.a.g
-	switch err := verified.Wait(ctx, d.done, time.Now().Add(g.reader.Timeout)); {
-	case err == nil && (d.err == nil || d.err == io.EOF):
-		return d, nil
-	case err == nil:
-		err = d.err
-		d.Release()
-		return nil, err
-	case errors.Is(err, context.Canceled):
+	if err := d.wait(ctx); err != nil {
 		d.drop()
 		return nil, err
 	}
-	key := d.call.Key()
-	err := g.reader.Late(&d.call, g)
-	d.drop()
-	g.reportOnce(key, err)
-	return nil, &SourceError{err}
+	return d, nil
 }
 
-// drop ends the wait for a read, which may go on.
+// wait waits for the end of a read. drop is for the caller to call, also after an error.
+func (d *Data) wait(ctx context.Context) error {
+	g := d.a.g
+	switch err := verified.Wait(ctx, d.done, time.Now().Add(g.reader.Timeout)); {
+	case err == nil && (d.err == nil || d.err == io.EOF):
+		return nil
+	case err == nil:
+		return d.err
+	case errors.Is(err, context.Canceled):
+		return err
+	}
+	key := d.call.Key()
+	err := g.reader.Late(&d.call, g)
+	g.reportOnce(key, err)
+	return &SourceError{err}
+}
+
+// drop ends the use of a read that nobody else waits for, and that may go on.
 func (d *Data) drop() {
 	d.a.g.reader.Abandon(&d.call)
-	if !d.end.CompareAndSwap(underWay, dropped) {
-		<-d.done
-		d.Release()
-	}
+	d.Release()
 }
 
 // maxIdle is how many goroutines wait for reads to do. A new one would have to grow
@@ -178,11 +129,8 @@ func work(d *Data) {
 func (d *Data) read() {
 	g := d.a.g
 	defer func() {
-		if d.end.CompareAndSwap(underWay, finished) {
-			d.done <- struct{}{}
-		} else {
-			d.Release()
-		}
+		d.done <- struct{}{}
+		d.Release()
 	}()
 	defer inFlight.Add(-int64(len(d.buf)))
 	defer g.Close()
