@@ -164,7 +164,7 @@ const forever = 1 << 20 * time.Hour
 
 // CRC32 implements [zipgen.Content].
 func (d *Data) CRC32(i int) (uint32, error) {
-	if !d.a.known[i] {
+	if !d.a.known.get(i) {
 		return 0, errUnknownCRC
 	}
 	return d.a.crcs[i], nil

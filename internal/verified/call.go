@@ -14,8 +14,9 @@ import (
 // One goroutine uses it, another may ask it where it hangs.
 type Call struct {
 	ctx      context.Context
-	deadline time.Time
-	begun    int64 // as [now] has it
+	deadline atomic.Int64 // as [now] has it
+	held     atomic.Bool  // the deadline does not count at present
+	begun    int64        // as [now] has it
 
 	key atomic.Uint64 // of the source that it reads
 
@@ -29,7 +30,8 @@ var timers = sync.Pool{New: func() any { return time.NewTimer(time.Hour) }}
 
 // Begin starts the call anew. Nothing of the call before may still run.
 func (c *Call) Begin(ctx context.Context, timeout time.Duration) {
-	c.ctx, c.deadline, c.begun = ctx, time.Now().Add(timeout), now()
+	c.ctx, c.begun = ctx, now()
+	c.Resume(timeout)
 	c.key.Store(0)
 	c.left = false
 }
@@ -53,14 +55,18 @@ func (c *Call) Wait(done <-chan struct{}) error {
 		return nil
 	case <-timer.C:
 	}
-	timer.Reset(time.Until(c.deadline))
-	select {
-	case <-done:
-		return nil
-	case <-c.ctx.Done():
-		return context.Canceled // whatever Err may say of it
-	case <-timer.C:
-		return errLate
+	for {
+		timer.Reset(c.remaining())
+		select {
+		case <-done:
+			return nil
+		case <-c.ctx.Done():
+			return context.Canceled // whatever Err may say of it
+		case <-timer.C:
+			if c.remaining() <= 0 {
+				return errLate
+			}
+		}
 	}
 }
 
