@@ -65,6 +65,9 @@ func (w *Work) Do(ctx context.Context, buf []byte, pause func() bool) (finished 
 func (w *Work) take(ctx context.Context) (p part, ok, finished bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if w.over {
+		return part{}, false, false
+	}
 	if w.l.err == nil {
 		w.l.err = ctx.Err()
 	}
@@ -76,7 +79,7 @@ func (w *Work) take(ctx context.Context) (p part, ok, finished bool) {
 	if p.start, p.end, ok = w.l.next(ctx, w.progress); ok {
 		return p, true, false
 	}
-	if w.l.open > 0 || w.over {
+	if w.l.open > 0 {
 		return part{}, false, false
 	}
 	w.over = true

@@ -10,7 +10,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
+	"sort"
 	"sync"
 	"sync/atomic"
 
@@ -39,6 +39,9 @@ type Generation struct {
 	mu       sync.Mutex
 	reported map[uint64]string
 	leases   map[*Lease]struct{}
+
+	early   bool                    // published before all CRCs are known
+	hashing atomic.Pointer[hashing] // what works out those that are not known; nil if all are
 
 	drifts drifts
 	users  atomic.Int64
@@ -79,6 +82,9 @@ func New(plans []*layout.Plan, reader *verified.Reader, report func(error)) *Gen
 func (g *Generation) Close() {
 	if g.users.Add(-1) == 0 {
 		g.cancel()
+		if h := g.hashing.Load(); h != nil {
+			h.flush()
+		}
 		if g.reader != nil {
 			g.reader.Forget(g)
 		}
@@ -129,8 +135,10 @@ func (g *Generation) BlockCRC(key uint64, n int) (uint32, error) {
 	return a.large[at].blocks[n], nil
 }
 
+// findLarge looks at no blocks: others may be entering some.
 func (a *Archive) findLarge(i int) (at int, ok bool) {
-	return slices.BinarySearchFunc(a.large, uint32(i), func(l large, i uint32) int { return int(int64(l.entry) - int64(i)) })
+	at = sort.Search(len(a.large), func(n int) bool { return int(a.large[n].entry) >= i })
+	return at, at < len(a.large) && int(a.large[at].entry) == i
 }
 
 // Archive is one virtual ZIP file. It is an [io.ReaderAt], safe for any number of
@@ -148,6 +156,7 @@ type Archive struct {
 	known flags // which of crcs are worked out
 	large []large
 	stale atomic.Int32 // entries whose source has other bytes now
+	shown published    // what stands for its bytes; set by Date
 	prior published    // what was published last under its name
 }
 

@@ -1,0 +1,267 @@
+package generation
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"vzip/internal/checksum"
+	"vzip/internal/crccache"
+	"vzip/internal/seeded"
+	"vzip/internal/source"
+	"vzip/layout"
+)
+
+// end notes what came of a job, and tells those who wait for it.
+func (h *hashing) end(j *job, sum checksum.Sum, err error) {
+	ref, id, _ := h.g.Source(j.key)
+	is, changed := source.Identity{}, false
+	if errors.As(err, new(*source.ChangedError)) {
+		ref.Pulse = &j.pulse
+		is, changed = whatIsThere(ref, id)
+	}
+	h.mu.Lock()
+	urgent, f := j.urgent, h.failed[j.group]
+	h.mu.Unlock()
+	ended := h.g.ctx.Err() != nil
+	if err != nil && !ended {
+		f = failure{err: err, when: time.Now(), tries: f.tries + 1, changed: changed}
+		h.tell(j, urgent, f, is)
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.jobs[j.group] != j { // a defect ended it before
+		return
+	}
+	if urgent { // who has waited reads on
+		h.reads(h.at.Load())
+	}
+	switch {
+	case err == nil:
+		h.g.setSum(int(j.group), sum)
+		h.unknown--
+		delete(h.failed, j.group)
+	case !ended:
+		h.failed[j.group] = f
+	}
+	delete(h.jobs, j.group)
+	h.begun = slices.DeleteFunc(h.begun, func(x *job) bool { return x == j })
+	h.answers(j)
+	h.recount()
+	j.outcome.end(err)
+	if err == nil {
+		h.g.reader.Answered(h.g, j.key)
+		h.remember(ref, id, sum)
+	}
+	if h.unknown == 0 && h.adding == 0 {
+		h.finish()
+	}
+}
+
+// remember adds a sum to the cache. It lets go of the lock meanwhile.
+func (h *hashing) remember(ref source.Ref, id source.Identity, sum checksum.Sum) {
+	if h.Cache == nil || id.Ctime >= time.Now().UnixNano() && !seeded.On("trust-future") {
+		return
+	}
+	h.adding++
+	h.mu.Unlock()
+	// A failed cache says so again in Flush.
+	_ = h.Cache.Add(crccache.Record{Key: crccache.KeyOf(ref.Path()), Identity: id, Sum: sum})
+	h.dirty.Store(true)
+	h.mu.Lock()
+	h.adding--
+}
+
+func (o *outcome) end(err error) {
+	select {
+	case <-o.done: // they were told that it does not answer
+	default:
+		o.err = err
+		close(o.done)
+	}
+}
+
+// whatIsThere tells what is at a source's path now, and whether that is another file
+// than what was scanned.
+func whatIsThere(ref source.Ref, was source.Identity) (is source.Identity, changed bool) {
+	f, is, err := source.OpenNow(ref)
+	if err != nil {
+		return source.Identity{}, errors.As(err, new(*source.ChangedError))
+	}
+	f.Close()
+	return is, is != was
+}
+
+// tell reports a failure, and has archives refused that have a file which was changed.
+func (h *hashing) tell(j *job, urgent bool, f failure, is source.Identity) {
+	g := h.g
+	if f.changed {
+		g.drifts.mu.Lock()
+		for _, m := range g.members(int(j.group)) {
+			g.setState(g.Archives[m.archive].key(int(m.entry)), changed, is)
+		}
+		g.drifts.mu.Unlock()
+	}
+	switch {
+	case f.changed || !unsettled(f.err):
+	case g.onBusy(int(j.group)) == layout.OnBusyWait:
+		if f.tries == 1 {
+			h.Warn(fmt.Sprintf("%v; waiting until it rests", f.err))
+		}
+		return
+	case f.tries < tries && !urgent:
+		return
+	}
+	g.reportOnce(j.key, f.err)
+}
+
+// finish tells that all is done, or all that can be. The lock is held.
+func (h *hashing) finish() {
+	if h.unknown == 0 {
+		h.g.hashing.CompareAndSwap(h, nil)
+	}
+	if h.over {
+		return
+	}
+	h.over = true
+	failed := h.unknown
+	go func() {
+		h.flush()
+		if h.Finished != nil {
+			h.Finished(failed)
+		}
+	}()
+}
+
+// flush writes what was worked out to the cache.
+func (h *hashing) flush() {
+	if h.Cache == nil || !h.dirty.Swap(false) {
+		return
+	}
+	if err := h.Cache.Flush(); err != nil {
+		h.mu.Lock()
+		told := h.warned
+		h.warned = true
+		h.mu.Unlock()
+		if !told {
+			h.Warn(fmt.Sprintf("CRCs are not remembered: %v", err))
+		}
+	}
+}
+
+// lookAfter looks after sources that do not answer, what has to be tried again and what
+// is to be remembered, until all is known.
+func (h *hashing) lookAfter() {
+	tick := time.NewTicker(tickEvery)
+	defer tick.Stop()
+	flushed := time.Now()
+	for {
+		select {
+		case <-h.g.ctx.Done():
+			h.abandon()
+			return
+		case <-tick.C:
+		}
+		h.mu.Lock()
+		if h.unknown == 0 {
+			h.mu.Unlock()
+			h.flush()
+			return
+		}
+		now := time.Now()
+		for _, j := range slices.Clone(h.begun) {
+			h.lookAt(j, now)
+		}
+		for _, j := range h.queue { // no worker was free: others do not answer
+			if now.Sub(j.since) >= h.g.reader.Timeout {
+				h.give(j)
+			}
+		}
+		h.kick()
+		h.mu.Unlock()
+		if now.Sub(flushed) >= flushEvery {
+			h.flush()
+			flushed = time.Now()
+		}
+	}
+}
+
+// lookAt looks whether a job's source answers. The lock is held.
+func (h *hashing) lookAt(j *job, now time.Time) {
+	answered, waits := j.pulse.Counts()
+	if !waits || answered != j.answered || j.workers == 0 {
+		j.answered, j.since = answered, now
+		h.answers(j)
+		return
+	}
+	timeout := h.g.reader.Timeout
+	idle := now.Sub(j.since)
+	if idle >= min(parkAfter, timeout/2) && !j.parked && h.parked+j.workers <= maxParked {
+		j.parked = true
+		h.parked += j.workers
+		h.workers -= j.workers
+		h.silent[h.g.Device(j.key)]++
+		h.recount()
+	}
+	if idle >= timeout {
+		h.give(j)
+	}
+}
+
+// answers tells that the source of a job answers, or that it has ended.
+func (h *hashing) answers(j *job) {
+	if j.parked {
+		j.parked = false
+		h.parked -= j.workers
+		h.workers += j.workers
+		device := h.g.Device(j.key)
+		if h.silent[device]--; h.silent[device] == 0 {
+			delete(h.silent, device)
+		}
+		h.recount()
+	}
+	if closed(j.outcome.done) && h.jobs[j.group] == j {
+		j.outcome = &outcome{done: make(chan struct{})}
+	}
+}
+
+// give tells those who wait for a job that its source does not answer.
+func (h *hashing) give(j *job) {
+	if closed(j.outcome.done) {
+		return
+	}
+	err := h.g.reader.Silent(h.g, j.key, j.since)
+	j.outcome.end(err)
+	if !j.urgent {
+		go h.g.reportOnce(j.key, err)
+	}
+	j.urgent = false
+}
+
+// closed tells whether a channel is closed.
+func closed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
+}
+
+// abandon closes what nobody works on any more, at the end of the generation.
+func (h *hashing) abandon() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, j := range slices.Concat(h.begun, h.queue) {
+		h.drop(j)
+	}
+}
+
+// drop closes the file of a job that nobody works on. The lock is held.
+func (h *hashing) drop(j *job) {
+	if j.workers == 0 && j.file != nil && h.jobs[j.group] == j {
+		delete(h.jobs, j.group)
+		j.file.Close()
+	}
+}
