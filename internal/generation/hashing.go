@@ -103,17 +103,21 @@ const (
 	restAfter  = 5 * time.Second
 )
 
-// Start works out the CRCs that are not known yet, while the generation is read.
-func (g *Generation) Start(o StartOptions) {
+// Start works out the CRCs that are not known yet, while the generation is read. They
+// are remembered where those of the scan were. It returns whether there are any.
+func (g *Generation) Start(o StartOptions) bool {
 	groups, bytes := g.missing()
 	if len(groups) == 0 {
-		return
+		return false
 	}
 	if o.Start != nil {
 		o.Start(len(groups), bytes)
 	}
 	if o.Progress == nil {
 		o.Progress = func(int64) {}
+	}
+	if o.Cache == nil {
+		o.Cache = g.cache
 	}
 	o.Workers = max(o.Workers, 1)
 	h := &hashing{
@@ -126,6 +130,7 @@ func (g *Generation) Start(o StartOptions) {
 	h.kick()
 	h.mu.Unlock()
 	go h.lookAfter()
+	return true
 }
 
 // Pause lets nothing be hashed but what a reader waits for, until Resume. What is
