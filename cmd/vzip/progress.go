@@ -95,16 +95,16 @@ func (p *progress) show() {
 	}
 }
 
-// tell has status begin with what is told about, from now on.
+// tell tells status about something, and how far the CRCs are until they are done.
 func (p *progress) tell(about string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.about.Store(&about)
-	if p.quit != nil {
-		p.tellStatus(p.line())
-	} else {
+	if p.quit == nil {
 		p.status(about)
+		return
 	}
+	p.about.Store(&about)
+	p.tellStatus(p.line())
 }
 
 func (p *progress) tellStatus(line string) {
