@@ -2,9 +2,17 @@ package main
 
 import (
 	"fmt"
+	"slices"
 
 	"vzip/internal/generation"
+	"vzip/layout"
 )
+
+// canBeEarly tells whether a layout's archives can be shown before their files are
+// hashed: not where hashing may leave out some.
+func canBeEarly(l *layout.Layout) bool {
+	return !slices.ContainsFunc(l.Archives, func(a layout.Archive) bool { return a.OnBusy == layout.OnBusySkip })
+}
 
 // hash has the CRCs of a generation worked out while it is shown.
 func (s *server) hash(g *generation.Generation) {

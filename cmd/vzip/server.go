@@ -68,6 +68,7 @@ func (a *app) newServer(l *layout.Layout, dir string, f *readFlags) *server {
 }
 
 func (s *server) start(ctx context.Context, l *layout.Layout, o vfs.Options) error {
+	s.early = s.early && canBeEarly(l)
 	g, err := s.next(ctx, l, true)
 	if err != nil {
 		return err
