@@ -29,7 +29,7 @@ type hashing struct {
 	dirty  atomic.Bool  // something is to be remembered
 
 	mu      sync.Mutex
-	ahead   ahead
+	order   order
 	queue   []*job          // that readers wait for, and nobody works on
 	begun   []*job          // in the order they were begun
 	jobs    map[uint32]*job // both, by group
@@ -121,7 +121,7 @@ func (g *Generation) Start(o StartOptions) bool {
 	}
 	o.Workers = max(o.Workers, 1)
 	h := &hashing{
-		g: g, StartOptions: o, begin: time.Now(), ahead: newAhead(g), unknown: len(groups),
+		g: g, StartOptions: o, begin: time.Now(), order: newOrder(g), unknown: len(groups),
 		jobs: map[uint32]*job{}, failed: map[uint32]failure{}, silent: map[uint64]int{},
 	}
 	h.when.Store(-int64(readFor))
@@ -221,7 +221,7 @@ func (h *hashing) choose() *job {
 	if now.Before(h.rest) {
 		return nil
 	}
-	key, ok, far := h.ahead.pick(h.at.Load(), h.reading(now), func(key uint64) bool { return h.free(key, now) })
+	key, ok, far := h.order.pick(h.at.Load(), h.reading(now), func(key uint64) bool { return h.free(key, now) })
 	switch {
 	case ok && h.g.reader.Ask(h.g, key) == nil:
 		j := h.newJob(h.g.groupOf(key))

@@ -10,11 +10,11 @@ import (
 	"github.com/KimMachineGun/automemlimit/memlimit"
 )
 
-// ahead decides which file is hashed next when nobody waits for one: from where
+// order decides which file is hashed next when nobody waits for one: from where
 // somebody reads onward, in the order of the archives; and not so far ahead of a
 // reader that what was read for its CRC is no longer in the kernel's memory when the
 // reader comes there. It is used under hashing's lock.
-type ahead struct {
+type order struct {
 	g      *Generation
 	window int64   // in bytes of archives
 	base   []int64 // of each archive: how many bytes those before it have; and of all
@@ -26,12 +26,12 @@ type ahead struct {
 // minWindow is the least that hashing may be ahead of a reader, in bytes.
 const minWindow = 256 << 20
 
-func newAhead(g *Generation) ahead {
-	a := ahead{g: g, window: max(minWindow, memory()/4), base: []int64{0}}
+func newOrder(g *Generation) order {
+	o := order{g: g, window: max(minWindow, memory()/4), base: []int64{0}}
 	for i, archive := range g.Archives {
-		a.base = append(a.base, a.base[i]+archive.Size())
+		o.base = append(o.base, o.base[i]+archive.Size())
 	}
-	return a
+	return o
 }
 
 // memory returns how many bytes the kernel can use for what was read.
@@ -52,52 +52,52 @@ func memory() int64 {
 
 // pick returns the next file whose CRC is not known and that can be taken. far tells
 // that there is one, but too far ahead of who reads at the key at.
-func (a *ahead) pick(at uint64, reading bool, free func(key uint64) bool) (key uint64, ok, far bool) {
-	if reading && (at < a.from || at > a.next) {
-		a.from, a.next, a.wrapped = at, at, false
+func (o *order) pick(at uint64, reading bool, free func(key uint64) bool) (key uint64, ok, far bool) {
+	if reading && (at < o.from || at > o.next) {
+		o.from, o.next, o.wrapped = at, at, false
 	}
 	for {
-		n, e := int(a.next>>entryBits), int(a.next&(1<<entryBits-1))
-		if n >= len(a.g.Archives) {
-			if a.wrapped {
-				a.wrapped = false
+		n, e := int(o.next>>entryBits), int(o.next&(1<<entryBits-1))
+		if n >= len(o.g.Archives) {
+			if o.wrapped {
+				o.wrapped = false
 				return 0, false, false
 			}
-			a.from, a.next, a.wrapped = 0, 0, true
+			o.from, o.next, o.wrapped = 0, 0, true
 			continue
 		}
-		archive := a.g.Archives[n]
+		archive := o.g.Archives[n]
 		if e = archive.known.clear(e, archive.Len()); e >= archive.Len() {
-			a.next = uint64(n+1) << entryBits
+			o.next = uint64(n+1) << entryBits
 			continue
 		}
 		key = archive.key(e)
-		a.next = key
+		o.next = key
 		if !free(key) {
-			a.next = key + 1
+			o.next = key + 1
 			continue
 		}
-		if reading && a.distance(at, key) > a.window {
+		if reading && o.distance(at, key) > o.window {
 			return 0, false, true
 		}
-		a.next, a.wrapped = key+1, false
+		o.next, o.wrapped = key+1, false
 		return key, true, false
 	}
 }
 
 // distance is how far a key is ahead of another one, in bytes. What follows the end
 // of all is the beginning.
-func (a *ahead) distance(from, to uint64) int64 {
-	d := a.offset(to) - a.offset(from)
+func (o *order) distance(from, to uint64) int64 {
+	d := o.offset(to) - o.offset(from)
 	if d < 0 {
-		d += a.base[len(a.base)-1]
+		d += o.base[len(o.base)-1]
 	}
 	return d
 }
 
-func (a *ahead) offset(key uint64) int64 {
-	archive, i := a.g.at(key)
-	return a.base[archive.index] + archive.HeaderOffset(i)
+func (o *order) offset(key uint64) int64 {
+	archive, i := o.g.at(key)
+	return o.base[archive.index] + archive.HeaderOffset(i)
 }
 
 // readFor is how long after a read somebody counts as reading.
