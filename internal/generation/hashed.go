@@ -178,11 +178,17 @@ func (h *hashing) lookAfter() {
 				h.give(j)
 			}
 		}
-		h.kick()
+		if len(h.jobs) > 0 || !now.Before(h.rest) {
+			h.kick()
+		}
 		h.mu.Unlock()
-		if now.Sub(flushed) >= flushEvery {
-			h.flush()
-			flushed = time.Now()
+		// The cache may have to wait for another process.
+		if now.Sub(flushed) >= flushEvery && h.writes.CompareAndSwap(false, true) {
+			flushed = now
+			go func() {
+				defer h.writes.Store(false)
+				h.flush()
+			}()
 		}
 	}
 }

@@ -27,6 +27,7 @@ type hashing struct {
 
 	urgent atomic.Int32 // how many could be taken from queue
 	dirty  atomic.Bool  // something is to be remembered
+	writes atomic.Bool  // it is being written
 
 	mu      sync.Mutex
 	order   order
@@ -41,9 +42,10 @@ type hashing struct {
 	over    bool      // Finished was called
 	warned  bool      // of what can't be remembered
 
-	workers int            // at work
-	parked  int            // beside them, those whose source does not answer
-	silent  map[uint64]int // by device: jobs whose source does not answer
+	workers int                  // at work
+	parked  int                  // beside them, those whose source does not answer
+	silent  map[uint64]int       // by device: jobs whose source does not answer
+	quiet   map[uint64]time.Time // by device: when it was last found not to answer
 }
 
 // StartOptions say how a generation's CRCs are worked out while it is read.
@@ -122,7 +124,7 @@ func (g *Generation) Start(o StartOptions) bool {
 	o.Workers = max(o.Workers, 1)
 	h := &hashing{
 		g: g, StartOptions: o, begin: time.Now(), order: newOrder(g), unknown: len(groups),
-		jobs: map[uint32]*job{}, failed: map[uint32]failure{}, silent: map[uint64]int{},
+		jobs: map[uint32]*job{}, failed: map[uint32]failure{}, silent: map[uint64]int{}, quiet: map[uint64]time.Time{},
 	}
 	h.when.Store(-int64(readFor))
 	g.hashing.Store(h)
@@ -203,6 +205,7 @@ func (h *hashing) choose() *job {
 		if h.silent[h.g.Device(j.key)] < maxSilent {
 			h.queue = slices.Delete(h.queue, i, i+1)
 			h.recount()
+			j.since = time.Now()
 			h.begun = append(h.begun, j)
 			return j
 		}
@@ -217,27 +220,34 @@ func (h *hashing) choose() *job {
 			}
 		}
 	}
-	now := time.Now()
+	return h.chooseUnasked(time.Now())
+}
+
+// chooseUnasked begins what no reader waits for.
+func (h *hashing) chooseUnasked(now time.Time) *job {
 	if now.Before(h.rest) {
 		return nil
 	}
-	key, ok, far := h.order.pick(h.at.Load(), h.reading(now), func(key uint64) bool { return h.free(key, now) })
-	switch {
-	case ok && h.g.reader.Ask(h.g, key) == nil:
-		j := h.newJob(h.g.groupOf(key))
-		h.begun = append(h.begun, j)
-		return j
-	case ok:
-		h.rest = now.Add(retryEvery)
-	case !far && h.soon():
-		h.rest = now.Add(retryEvery)
-	case !far:
-		h.rest = now.Add(restAfter)
-		if len(h.jobs) == 0 {
-			h.finish()
+	for {
+		key, ok, far := h.order.pick(h.at.Load(), h.reading(now), func(key uint64) bool { return h.free(key, now) })
+		switch {
+		case ok && h.g.reader.Ask(h.g, key) == nil:
+			j := h.newJob(h.g.groupOf(key))
+			h.begun = append(h.begun, j)
+			return j
+		case ok: // readers had no answer there
+			h.quiet[h.g.Device(key)] = now
+			continue
+		case !far && h.soon():
+			h.rest = now.Add(retryEvery)
+		case !far:
+			h.rest = now.Add(restAfter)
+			if len(h.jobs) == 0 {
+				h.finish()
+			}
 		}
+		return nil
 	}
-	return nil
 }
 
 // recount tells those at work whether there is something more urgent. The lock is held.
@@ -262,7 +272,8 @@ func (h *hashing) newJob(group uint32) *job {
 func (h *hashing) free(key uint64, now time.Time) bool {
 	group := h.g.groupOf(key)
 	f, failed := h.failed[group]
-	return h.jobs[group] == nil && h.silent[h.g.Device(key)] == 0 && (!failed || f.passing() && f.due(now))
+	device := h.g.Device(key)
+	return h.jobs[group] == nil && h.silent[device] == 0 && now.Sub(h.quiet[device]) >= retryEvery && (!failed || f.passing() && f.due(now))
 }
 
 // passing tells of failures that may pass by themselves. Others are tried again for
