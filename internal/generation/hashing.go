@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"vzip/internal/checksum"
 	"vzip/internal/source"
 	"vzip/internal/verified"
@@ -342,6 +344,11 @@ func (h *hashing) open(j *job) error {
 	ref, id, _ := h.g.Source(j.key)
 	ref.Pulse = &j.pulse
 	f, err := openAtRest(h.g.ctx, ref, id, h.begin)
+	// Readers have descriptors, too; some are free again soon.
+	for try := 0; try < 50 && (errors.Is(err, unix.EMFILE) || errors.Is(err, unix.ENFILE)); try++ {
+		time.Sleep(20 * time.Millisecond)
+		f, err = openAtRest(h.g.ctx, ref, id, h.begin)
+	}
 	if err != nil {
 		return err
 	}
