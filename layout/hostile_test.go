@@ -105,7 +105,7 @@ func TestHostileFiles(t *testing.T) {
 	}
 	dir := t.TempDir()
 	program := "/proc/self/exe"
-	if raceDetector {
+	if require.RaceDetector {
 		program = withoutRaceDetector(t, dir)
 	}
 	for _, tt := range hostile {

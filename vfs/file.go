@@ -40,7 +40,7 @@ func (n *file) is(f *File) bool {
 // looks the name up again and finds that one.
 type stale struct{}
 
-func (stale) Open() (Handle, error) {
+func (stale) Open(bool) (Handle, error) {
 	if seeded.On("old-node") {
 		return nil, syscall.EIO
 	}
@@ -48,13 +48,15 @@ func (stale) Open() (Handle, error) {
 }
 
 // Open lets the kernel keep what it has cached of the file: a node's content
-// never changes, another content has another node.
-func (n *file) Open(_ context.Context, flags uint32) (fh fs.FileHandle, _ uint32, errno syscall.Errno) {
+// never changes, another content has another node. Or, with direct I/O, past its
+// cache.
+func (n *file) Open(ctx context.Context, flags uint32) (fh fs.FileHandle, _ uint32, errno syscall.Errno) {
 	if flags&(syscall.O_WRONLY|syscall.O_RDWR|syscall.O_TRUNC|syscall.O_APPEND) != 0 {
 		return nil, 0, syscall.EROFS
 	}
 	defer n.tree.recover("opening", n.path, &errno)
-	h, err := n.state.Load().Content.Open()
+	direct := n.tree.direct(ctx)
+	h, err := n.state.Load().Content.Open(direct)
 	switch {
 	case errors.Is(err, syscall.ESTALE):
 		return nil, 0, syscall.ESTALE
@@ -65,6 +67,9 @@ func (n *file) Open(_ context.Context, flags uint32) (fh fs.FileHandle, _ uint32
 	}
 	opened := &handle{file: n, Handle: h}
 	n.tree.opened(opened)
+	if direct {
+		return opened, fuse.FOPEN_DIRECT_IO, 0
+	}
 	return opened, fuse.FOPEN_KEEP_CACHE, 0
 }
 
@@ -104,8 +109,10 @@ func (h *handle) Read(ctx context.Context, dest []byte, off int64) (_ fuse.ReadR
 		return fuse.ReadResultData(nil), 0
 	}
 	r := newRequest(ctx)
-	defer r.finish()
-	data, err := h.Handle.Read(r, off, n)
+	var data Data
+	err := errUnfinished // if it panics
+	defer func() { r.finish(err == nil) }()
+	data, err = h.Handle.Read(r, off, n)
 	if err == nil && seeded.On("short-read") {
 		n = len(data.Bytes())
 	}
@@ -123,6 +130,8 @@ func (h *handle) Read(ctx context.Context, dest []byte, off int64) (_ fuse.ReadR
 	}
 	return nil, syscall.EIO
 }
+
+var errUnfinished = errors.New("the read did not end")
 
 // reply is Data on its way to the kernel. It is handed over as slices: of anything
 // else go-fuse says Done before the kernel has the bytes.

@@ -31,14 +31,7 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
-	code := m.Run()
-	for _, dir := range mountsBelow(os.TempDir()) {
-		if strings.HasPrefix(filepath.Base(filepath.Dir(dir)), "TestVFS") {
-			fmt.Fprintln(os.Stderr, "left mounted:", dir)
-			code = max(code, 1)
-		}
-	}
-	os.Exit(code)
+	os.Exit(require.NoMounts(m))
 }
 
 // part is a part of a file.
@@ -281,7 +274,7 @@ func (f readerFunc) ReadAt(p []byte, off int64) (int, error) { return f(p, off) 
 // static is the content of a file that is opened without anything to do.
 type static struct{ io.ReaderAt }
 
-func (c static) Open() (Handle, error) { return c, nil }
+func (c static) Open(bool) (Handle, error) { return c, nil }
 
 func (c static) Read(_ context.Context, off int64, n int) (Data, error) {
 	return buffer(n, func(p []byte) (int, error) {

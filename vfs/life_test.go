@@ -158,8 +158,8 @@ type closing struct {
 	n *atomic.Int64
 }
 
-func (c closing) Open() (Handle, error) { return c, nil }
-func (c closing) Close()                { c.n.Add(1) }
+func (c closing) Open(bool) (Handle, error) { return c, nil }
+func (c closing) Close()                    { c.n.Add(1) }
 
 // faulty fails in the way it is told to.
 type faulty struct {
@@ -167,7 +167,7 @@ type faulty struct {
 	err                  error
 }
 
-func (f *faulty) Open() (Handle, error) {
+func (f *faulty) Open(bool) (Handle, error) {
 	f.opens()
 	return f, f.err
 }
@@ -184,7 +184,7 @@ func (f *faulty) Close() { f.closes() }
 // nothing is a content whose Open gives neither a handle nor an error.
 type nothing struct{}
 
-func (nothing) Open() (Handle, error) { return nil, nil }
+func (nothing) Open(bool) (Handle, error) { return nil, nil }
 
 // A panic is an error for who asked, and a line in the log.
 func TestVFSPanics(t *testing.T) {

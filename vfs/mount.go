@@ -27,6 +27,8 @@ type Options struct {
 	AllowOther bool
 	// NoExec is mount(8)'s noexec; nosuid and nodev are always set.
 	NoExec bool
+	// IO says how files are read.
+	IO IO
 	// Kernel are options for the kernel's FUSE, as in mount.fuse(8). It always
 	// checks modes and owners: default_permissions.
 	Kernel []string

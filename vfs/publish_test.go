@@ -170,9 +170,9 @@ type counted struct {
 	n *atomic.Int64
 }
 
-func (c counted) Open() (Handle, error) {
+func (c counted) Open(ahead bool) (Handle, error) {
 	c.n.Add(1)
-	return c.Content.Open()
+	return c.Content.Open(ahead)
 }
 
 func TestVFSPublishTree(t *testing.T) {

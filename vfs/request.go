@@ -21,13 +21,16 @@ import (
 // of the end of the mount in the same way, so that the caller has to be looked at.
 type request struct {
 	*fuse.Context
-	finished chan struct{}
 
-	once sync.Once
-	done chan struct{}
+	mu       sync.Mutex
+	finished chan struct{} // made with done
+	done     chan struct{} // made when somebody asks for it
+	over     bool
 }
 
 var _ context.Context = (*request)(nil)
+
+var requests = sync.Pool{New: func() any { return new(request) }}
 
 // callerPoll is how often the caller of an interrupted request is looked at.
 const callerPoll = 50 * time.Millisecond
@@ -40,29 +43,58 @@ func newRequest(ctx context.Context) *request {
 	if !ok { // go-fuse gives no other
 		c = &fuse.Context{Cancel: ctx.Done()}
 	}
-	return &request{Context: c, finished: make(chan struct{}), done: make(chan struct{})}
+	r := requests.Get().(*request)
+	r.Context = c
+	return r
 }
 
-// finish is called when the request is answered.
-func (r *request) finish() { close(r.finished) }
+// finish is called when the request is answered. With unused set nobody has it any
+// more.
+func (r *request) finish(unused bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch {
+	case r.finished != nil:
+		close(r.finished)
+		r.over = true
+	case unused:
+		r.Context = nil
+		requests.Put(r)
+	default:
+		r.over = true
+	}
+}
 
 func (r *request) Done() <-chan struct{} {
-	r.once.Do(func() { go r.watch() })
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.done == nil {
+		r.done, r.finished = make(chan struct{}), make(chan struct{})
+		if r.over {
+			close(r.done)
+		} else {
+			go r.watch()
+		}
+	}
 	return r.done
 }
 
 // Err starts no goroutine but for an interrupted request: it can be asked often.
 func (r *request) Err() error {
+	r.mu.Lock()
+	done, over := r.done, r.over
+	r.mu.Unlock()
 	select {
-	case <-r.finished:
-		return context.Canceled
-	case <-r.done:
+	case <-done: // nil blocks
 		return context.Canceled
 	case <-r.Cancel:
 	default:
+		if over {
+			return context.Canceled
+		}
 		return nil
 	}
-	if killed, _ := look(r.Pid); killed {
+	if killed, _ := look(r.Pid); over || killed {
 		return context.Canceled
 	}
 	select {

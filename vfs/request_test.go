@@ -23,8 +23,8 @@ func newWaiting() *waiting {
 	return &waiting{make(chan struct{}, 2000), make(chan struct{}), make(chan error, 2000)}
 }
 
-func (w *waiting) Open() (Handle, error) { return w, nil }
-func (w *waiting) Close()                {}
+func (w *waiting) Open(bool) (Handle, error) { return w, nil }
+func (w *waiting) Close()                    {}
 
 // Read takes no memory while it waits.
 func (w *waiting) Read(ctx context.Context, off int64, n int) (Data, error) {

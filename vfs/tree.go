@@ -21,6 +21,7 @@ import (
 type tree struct {
 	root        *folder
 	uid, gid    uint32 // of folders
+	io          IO
 	warn, debug func(string)
 
 	publishing sync.Mutex // one generation after the other
@@ -97,7 +98,7 @@ func (t *tree) free(b *base) {
 }
 
 func newTree(o Options, uid, gid uint32) *tree {
-	t := &tree{warn: o.Warn, debug: o.Debug, uid: uid, gid: gid, open: map[*handle]bool{}}
+	t := &tree{warn: o.Warn, debug: o.Debug, uid: uid, gid: gid, io: o.IO, open: map[*handle]bool{}}
 	t.root = &folder{base{tree: t, path: ".", known: true, current: true}}
 	t.numbers = map[uint64]node{0: t.root, fuse.FUSE_ROOT_ID: t.root}
 	t.current.Store(&generation{dirs: map[string]*dir{}})

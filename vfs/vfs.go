@@ -33,8 +33,9 @@ type Content interface {
 	// Open is asked at each open(2). An error that wraps ESTALE reaches the caller
 	// as such, any other as EIO. It may still be asked for a second after Publish
 	// replaced the content, by callers who found the file before; ESTALE then makes
-	// the kernel look the name up again, once.
-	Open() (Handle, error)
+	// the kernel look the name up again, once. With ahead set the kernel does not read
+	// ahead for the caller.
+	Open(ahead bool) (Handle, error)
 }
 
 // Handle is an open file. It may be read by any number of goroutines.

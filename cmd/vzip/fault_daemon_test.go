@@ -115,7 +115,7 @@ func (d *served) stop() {
 	d.t.Helper()
 	d.letGo()
 	var err error
-	for end := time.Now().Add(patience); !d.ended(0) && time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(2 * patience); !d.ended(0) && time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
 		// Another test's mount namespace may have a copy of the mount, which a signal ends.
 		if err = vfs.Unmount(d.mnt, false); err == nil && !d.ended(slack) {
 			_ = d.cmd.Process.Signal(syscall.SIGTERM)

@@ -44,6 +44,10 @@ func setOption(o *vfs.Options, flags *pflag.FlagSet, option string) error {
 		o.AllowOther = true
 	case "default_permissions":
 		o.Kernel = append(o.Kernel, option)
+	case "direct_io":
+		o.IO = vfs.IODirect
+	case "kernel_cache":
+		o.IO = vfs.IOCached
 	case "fsname":
 		o.Source = value
 	case "exec", "noexec":

@@ -14,6 +14,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 	"golang.org/x/sys/unix"
 
+	"vzip/internal/require"
 	"vzip/vfs"
 )
 
@@ -47,7 +48,7 @@ func setUpScript(env *testscript.Env) error {
 		"XDG_CACHE_HOME": filepath.Join(env.WorkDir, "cache"),
 		"LC_ALL":         "C.UTF-8",
 		"TZ":             "UTC",
-		"RACE_DETECTOR":  strconv.FormatBool(raceDetector),
+		"RACE_DETECTOR":  strconv.FormatBool(require.RaceDetector),
 		"VZIP_TEST":      env.WorkDir, // tells the script's processes from others
 	} {
 		env.Setenv(name, value)

@@ -145,8 +145,8 @@ type content struct {
 	s *server
 }
 
-func (c content) Open() (vfs.Handle, error) {
-	l, err := c.Archive.Open()
+func (c content) Open(ahead bool) (vfs.Handle, error) {
+	l, err := c.Archive.Open(ahead)
 	if err != nil {
 		c.s.failed.Store(true)
 		return nil, err

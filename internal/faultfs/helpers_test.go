@@ -12,7 +12,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/moby/sys/mountinfo"
 	"golang.org/x/sys/unix"
 
 	"vzip/internal/require"
@@ -29,29 +28,7 @@ func TestMain(m *testing.M) {
 		os.Exit(0)
 	}
 	os.Setenv("GORACE", "atexit_sleep_ms=1") // for the processes that tests start
-	os.Exit(runTests(m))
-}
-
-func runTests(m *testing.M) int {
-	// A folder of its own tells this run's mounts from those of other packages' tests.
-	dir, err := os.MkdirTemp("", "vzip-faultfs-")
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	defer os.RemoveAll(dir)
-	os.Setenv("TMPDIR", dir)
-	code := m.Run()
-	mounts, err := mountinfo.GetMounts(mountinfo.PrefixFilter(dir))
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		code = max(code, 1)
-	}
-	for _, mount := range mounts {
-		fmt.Fprintln(os.Stderr, "left mounted:", mount.Mountpoint)
-		code = max(code, 1)
-	}
-	return code
+	os.Exit(require.NoMounts(m))
 }
 
 // answered is what a system call of the reader gave: an error number and text.

@@ -105,7 +105,7 @@ func TestDriftedButEqual(t *testing.T) {
 				s, ok := a.g.stateOf(a.key(i))
 				return ok && s == equal
 			})
-			l, err := a.Open()
+			l, err := a.Open(false)
 			must(t, err)
 			l.Close()
 			if list := reports(); len(list) > 0 {
@@ -144,7 +144,7 @@ func TestDriftedAndDifferent(t *testing.T) {
 	if _, err := readData(a); !errors.Is(err, unix.ESTALE) {
 		t.Errorf("read: got error %v, want ESTALE", err)
 	}
-	if _, err := a.Open(); !errors.Is(err, unix.ESTALE) {
+	if _, err := a.Open(false); !errors.Is(err, unix.ESTALE) {
 		t.Errorf("open: got error %v, want ESTALE", err)
 	}
 	// The second block is as it was, but the file as a whole is not.
@@ -158,7 +158,7 @@ func TestDriftedAndDifferent(t *testing.T) {
 	must(t, os.WriteFile(path, []byte(content), 0o644))
 	time.Sleep(recheckEvery)
 	eventually(t, "opened again", func() bool {
-		l, err := a.Open()
+		l, err := a.Open(false)
 		if err != nil {
 			return false
 		}
@@ -190,7 +190,7 @@ func TestDifferenceElsewhere(t *testing.T) {
 	}
 	d.Release()
 	eventually(t, "found different", func() bool {
-		_, err := a.Open()
+		_, err := a.Open(false)
 		return errors.Is(err, unix.ESTALE)
 	})
 	if list := reports(); len(list) != 1 {
@@ -224,7 +224,7 @@ func TestCorruptStays(t *testing.T) {
 	if list := reports(); len(list) != 1 || !strings.Contains(list[0], "the block at offset 0 has CRC-32 ") {
 		t.Errorf("got reports %q, want one", list)
 	}
-	l, err := a.Open() // it may be a fault that passes
+	l, err := a.Open(false) // it may be a fault that passes
 	must(t, err)
 	l.Close()
 	next := func(before *Generation) *Archive {
@@ -326,7 +326,7 @@ func TestDate(t *testing.T) {
 func TestExpire(t *testing.T) {
 	t.Parallel()
 	a, _ := served(t, t.TempDir(), "12345", nil)
-	l, err := a.Open()
+	l, err := a.Open(false)
 	must(t, err)
 	d, err := l.Read(context.Background(), 0, 10)
 	must(t, err)

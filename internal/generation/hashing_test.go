@@ -247,7 +247,7 @@ func TestChangedBeforeHashed(t *testing.T) {
 			if _, err := a.ReadAt(p, a.DataOffset(j)); err != nil || string(p) != "1234567" {
 				t.Errorf("another entry: got %q and %v", p, err)
 			}
-			if _, err := a.Open(); !errors.Is(err, unix.ESTALE) {
+			if _, err := a.Open(false); !errors.Is(err, unix.ESTALE) {
 				t.Errorf("open: error %v, want ESTALE", err)
 			}
 			mu.Lock()
@@ -271,12 +271,12 @@ func TestBackBeforeHashed(t *testing.T) {
 	if failed := <-start(); failed != 1 {
 		t.Fatalf("%d failed, want 1", failed)
 	}
-	if _, err := a.Open(); !errors.Is(err, unix.ESTALE) {
+	if _, err := a.Open(false); !errors.Is(err, unix.ESTALE) {
 		t.Fatalf("open: error %v, want ESTALE", err)
 	}
 	must(t, os.Rename(dir+"/src/other", dir+"/src/d"))
 	eventually(t, "it can be opened", func() bool {
-		l, err := a.Open()
+		l, err := a.Open(false)
 		if err == nil {
 			l.Close()
 		}

@@ -13,7 +13,7 @@ import (
 	"vzip/layout"
 )
 
-func must(t *testing.T, err error) {
+func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
@@ -21,7 +21,7 @@ func must(t *testing.T, err error) {
 }
 
 // load saves a layout in dir and loads it.
-func load(t *testing.T, dir, text string) *layout.Layout {
+func load(t testing.TB, dir, text string) *layout.Layout {
 	t.Helper()
 	file := filepath.Join(dir, "layout.yaml")
 	must(t, os.WriteFile(file, []byte(text), 0o644))
@@ -31,7 +31,7 @@ func load(t *testing.T, dir, text string) *layout.Layout {
 }
 
 // write makes files below dir, by name and content.
-func write(t *testing.T, dir string, files map[string]string) {
+func write(t testing.TB, dir string, files map[string]string) {
 	t.Helper()
 	for name, content := range files {
 		must(t, os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o755))
@@ -45,7 +45,7 @@ type read struct {
 	files int
 }
 
-func (r *read) options(t *testing.T, cache *crccache.Cache) Options {
+func (r *read) options(t testing.TB, cache *crccache.Cache) Options {
 	return Options{
 		HashOptions: HashOptions{
 			Workers: 2, Cache: cache,
@@ -56,7 +56,7 @@ func (r *read) options(t *testing.T, cache *crccache.Cache) Options {
 	}
 }
 
-func build(t *testing.T, l *layout.Layout, o Options) *Generation {
+func build(t testing.TB, l *layout.Layout, o Options) *Generation {
 	t.Helper()
 	g, err := Build(context.Background(), l, o)
 	must(t, err)

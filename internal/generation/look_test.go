@@ -45,7 +45,7 @@ func TestLookedAtTwice(t *testing.T) {
 			a.g.drifts.mu.Lock()
 			a.g.drifts.by[key].since = time.Time{}
 			a.g.drifts.mu.Unlock()
-			if l, err := a.Open(); err == nil {
+			if l, err := a.Open(false); err == nil {
 				l.Close()
 			}
 		}

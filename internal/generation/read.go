@@ -10,9 +10,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"golang.org/x/sys/unix"
-
-	"vzip/internal/seeded"
 	"vzip/internal/verified"
 	"vzip/zipgen"
 )
@@ -22,10 +19,25 @@ type Data struct {
 	call verified.Call
 	a    *Archive
 	off  int64
+	want int    // bytes
 	buf  []byte // of a size of its pool
-	n    int    // bytes wanted, then bytes had
+	n    int    // bytes had
 	err  error
 	done chan struct{} // has room for one
+	run  func()        // the method, as a value that is made once
+	end  atomic.Int32  // what came first: finished or dropped
+}
+
+const (
+	underWay = iota
+	finished
+	dropped
+)
+
+func newData(size int) *Data {
+	d := &Data{buf: make([]byte, size), done: make(chan struct{}, 1)}
+	d.run = d.read
+	return d
 }
 
 // Bytes are the bytes that were read.
@@ -56,7 +68,7 @@ func class(n int) int { return max(bits.Len(uint(max(n, 1)-1)), minBits) - minBi
 func (b *buffers) get(n int) *Data {
 	c := class(n)
 	if c >= len(b.free) {
-		return &Data{buf: make([]byte, n), done: make(chan struct{}, 1)}
+		return newData(n)
 	}
 	b.mu.Lock()
 	if last := len(b.free[c]) - 1; last >= 0 {
@@ -68,7 +80,7 @@ func (b *buffers) get(n int) *Data {
 		return d
 	}
 	b.mu.Unlock()
-	return &Data{buf: make([]byte, 1<<(c+minBits)), done: make(chan struct{}, 1)}
+	return newData(1 << (c + minBits))
 }
 
 func (b *buffers) put(d *Data) {
@@ -91,52 +103,81 @@ func InFlight() int64 { return inFlight.Load() }
 // returns an error when ctx ends, or when a source does not answer in time: what
 // hangs then goes on alone.
 func (a *Archive) Read(ctx context.Context, off int64, n int) (*Data, error) {
+	return a.start(ctx, off, n).result(ctx)
+}
+
+// start begins a read that result waits for, or drop doesn't.
+func (a *Archive) start(ctx context.Context, off int64, n int) *Data {
 	d := spare.get(n)
-	d.a, d.off, d.n, d.err = a, off, n, nil
+	d.a, d.off, d.want, d.n, d.err = a, off, n, 0, nil
+	d.end.Store(underWay)
 	d.call.Begin(ctx, a.g.reader.Timeout)
 	a.g.users.Add(1)
 	inFlight.Add(int64(len(d.buf)))
 	go d.run()
-	switch err := d.call.Wait(d.done); {
+	return d
+}
+
+// result waits for a read that start began.
+func (d *Data) result(ctx context.Context) (*Data, error) {
+	g := d.a.g
+	switch err := d.call.WaitFor(ctx, d.done, g.reader.Timeout); {
 	case err == nil && (d.err == nil || d.err == io.EOF):
 		return d, nil
 	case err == nil:
 		err = d.err
 		d.Release()
 		return nil, err
-	// In what follows d belongs to what hangs.
 	case errors.Is(err, context.Canceled):
-		a.g.reader.Abandon(&d.call)
+		d.drop()
 		return nil, err
 	}
-	err := a.g.reader.Late(&d.call, a.g)
-	a.g.reportOnce(d.call.Key(), err)
+	key := d.call.Key()
+	err := g.reader.Late(&d.call, g)
+	d.drop()
+	g.reportOnce(key, err)
 	return nil, &SourceError{err}
 }
 
-func (d *Data) run() {
-	defer func() { d.done <- struct{}{} }()
+// drop ends the wait for a read, which may go on.
+func (d *Data) drop() {
+	d.a.g.reader.Abandon(&d.call)
+	if !d.end.CompareAndSwap(underWay, dropped) {
+		<-d.done
+		d.Release()
+	}
+}
+
+func (d *Data) read() {
+	g := d.a.g
+	defer func() {
+		if d.end.CompareAndSwap(underWay, finished) {
+			d.done <- struct{}{}
+		} else {
+			d.Release()
+		}
+	}()
 	defer inFlight.Add(-int64(len(d.buf)))
-	defer d.a.g.Close()
-	defer d.a.g.reader.Leave(&d.call)
+	defer g.Close()
+	defer g.reader.Leave(&d.call)
 	defer func() {
 		if v := recover(); v != nil {
 			d.n, d.err = 0, fmt.Errorf("archive %s: a defect in vzip made a read fail: %v", d.a.Name, v)
-			if d.a.g.report != nil {
-				d.a.g.report(d.err)
+			if g.report != nil {
+				g.report(d.err)
 			}
 		}
 	}()
 	// Who waits for a slot has not touched its memory yet.
-	if i, ok := d.a.firstFile(d.off, d.n); ok && d.a.known.get(i) {
+	if i, ok := d.a.firstFile(d.off, d.want); ok && d.a.known.get(i) {
 		key := d.a.key(i)
-		if err := d.a.g.reader.Enter(&d.call, d.a.g, key); err != nil {
-			d.a.g.reportOnce(key, err)
-			d.n, d.err = 0, &SourceError{err}
+		if err := g.reader.Enter(&d.call, g, key); err != nil {
+			g.reportOnce(key, err)
+			d.err = &SourceError{err}
 			return
 		}
 	}
-	d.n, d.err = d.a.Plan.ReadAt(d, d.buf[:d.n], d.off)
+	d.n, d.err = d.a.Plan.ReadAt(d, d.buf[:d.want], d.off)
 }
 
 // firstFile returns the entry whose data the n bytes from off on start with,
@@ -211,61 +252,4 @@ func (d *Data) failed(key uint64, err error) error {
 	}
 	d.a.g.reportOnce(key, err)
 	return &SourceError{err}
-}
-
-// Lease is a use of an archive that began with Open.
-type Lease struct {
-	archive atomic.Pointer[Archive] // nil once the generation was expired
-	g       *Generation
-}
-
-// Open begins a use of the archive, unless a source is known to have other bytes
-// now: then the error wraps ESTALE.
-func (a *Archive) Open() (*Lease, error) {
-	if a.stale.Load() > 0 && !seeded.On("stale-open") {
-		a.g.lookAgain(a)
-		return nil, fmt.Errorf("archive %s: %w", a.Name, unix.ESTALE)
-	}
-	a.g.users.Add(1)
-	l := &Lease{g: a.g}
-	l.archive.Store(a)
-	a.g.mu.Lock()
-	defer a.g.mu.Unlock()
-	a.g.leases[l] = struct{}{}
-	return l, nil
-}
-
-// Read is [Archive.Read], and ESTALE once the generation was expired.
-func (l *Lease) Read(ctx context.Context, off int64, n int) (*Data, error) {
-	a := l.archive.Load()
-	if a == nil {
-		return nil, fmt.Errorf("a generation of long ago: %w", unix.ESTALE)
-	}
-	return a.Read(ctx, off, n)
-}
-
-// Close ends the use.
-func (l *Lease) Close() {
-	l.g.mu.Lock()
-	delete(l.g.leases, l)
-	l.g.mu.Unlock()
-	l.archive.Store(nil)
-	l.g.Close()
-}
-
-// InUse tells whether anybody has an archive of the generation open.
-func (g *Generation) InUse() bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return len(g.leases) > 0
-}
-
-// Expire fails the reads of those who have archives of the generation open from now
-// on, so that its memory can be used for others.
-func (g *Generation) Expire() {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	for l := range g.leases {
-		l.archive.Store(nil)
-	}
 }

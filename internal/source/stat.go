@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -53,7 +54,7 @@ func (s *Stat) ModTime() int64 {
 func statAt(dirfd int, name string, flags int) (Stat, error) {
 	var stx unix.Statx_t
 	for {
-		err := unix.Statx(dirfd, name, flags|unix.AT_NO_AUTOMOUNT, unix.STATX_BASIC_STATS|unix.STATX_BTIME, &stx)
+		err := statx(dirfd, name, flags|unix.AT_NO_AUTOMOUNT, &stx)
 		if err == unix.EINTR {
 			continue
 		}
@@ -76,6 +77,21 @@ func statAt(dirfd int, name string, flags int) (Stat, error) {
 	}
 	return s, nil
 }
+
+// statx is statx(2). For an open file it needs no memory: each read asks.
+func statx(dirfd int, name string, flags int, stx *unix.Statx_t) error {
+	const mask = unix.STATX_BASIC_STATS | unix.STATX_BTIME
+	if name != "" {
+		return unix.Statx(dirfd, name, flags, mask, stx)
+	}
+	_, _, errno := unix.Syscall6(unix.SYS_STATX, uintptr(dirfd), uintptr(unsafe.Pointer(&noName)), uintptr(flags), mask, uintptr(unsafe.Pointer(stx)), 0)
+	if errno != 0 {
+		return errno
+	}
+	return nil
+}
+
+var noName byte // an empty string of C
 
 func nanos(t unix.StatxTimestamp) int64 { return t.Sec*int64(time.Second) + int64(t.Nsec) }
 

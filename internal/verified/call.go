@@ -45,7 +45,16 @@ func (c *Call) Key() uint64 { return c.key.Load() }
 
 // Wait waits for done, but not longer than anybody waits for the call: the error is
 // context.Canceled when nobody does any more, another when it takes too long.
-func (c *Call) Wait(done <-chan struct{}) error {
+func (c *Call) Wait(done <-chan struct{}) error { return c.wait(c.ctx, done, 0) }
+
+// WaitFor is Wait for somebody else, who came later and waits until ctx ends, or the
+// timeout has passed.
+func (c *Call) WaitFor(ctx context.Context, done <-chan struct{}, timeout time.Duration) error {
+	return c.wait(ctx, done, after(timeout))
+}
+
+// wait waits until the call's deadline, or another one if that is later.
+func (c *Call) wait(ctx context.Context, done <-chan struct{}, deadline int64) error {
 	timer := timers.Get().(*time.Timer)
 	defer timers.Put(timer)
 	defer timer.Stop()
@@ -56,14 +65,14 @@ func (c *Call) Wait(done <-chan struct{}) error {
 	case <-timer.C:
 	}
 	for {
-		timer.Reset(c.remaining())
+		timer.Reset(c.remaining(deadline))
 		select {
 		case <-done:
 			return nil
-		case <-c.ctx.Done():
+		case <-ctx.Done():
 			return context.Canceled // whatever Err may say of it
 		case <-timer.C:
-			if c.remaining() <= 0 {
+			if c.remaining(deadline) <= 0 {
 				return errLate
 			}
 		}

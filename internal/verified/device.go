@@ -100,7 +100,7 @@ func (d *device) enter(c *Call) error {
 }
 
 func (d *device) queue(c *Call) error {
-	timer := time.NewTimer(c.remaining())
+	timer := time.NewTimer(c.remaining(0))
 	defer timer.Stop()
 	select {
 	case d.slots <- struct{}{}:

@@ -25,12 +25,13 @@ func (c *Call) Left() bool {
 // after is when the timeout will have passed, as [now] has it.
 func after(timeout time.Duration) int64 { return now() + int64(timeout) }
 
-// remaining is the time in which the call has to be answered, or looked at again.
-func (c *Call) remaining() time.Duration {
+// remaining is the time in which the call has to be answered, or looked at again: until
+// its deadline, or another one if that is later.
+func (c *Call) remaining(deadline int64) time.Duration {
 	if c.held.Load() {
 		return holdPoll
 	}
-	return time.Duration(c.deadline.Load() - now())
+	return time.Duration(max(deadline, c.deadline.Load()) - now())
 }
 
 // Ask fails if the file system of a source did not answer before. Once a second it

@@ -1,0 +1,88 @@
+package generation
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+
+	"golang.org/x/sys/unix"
+
+	"vzip/internal/seeded"
+	"vzip/internal/verified"
+)
+
+// Lease is a use of an archive that began with Open.
+type Lease struct {
+	archive atomic.Pointer[Archive] // nil once the generation was expired
+	g       *Generation
+	ahead   *readAhead // nil: the kernel does it
+}
+
+// Open begins a use of the archive, unless a source is known to have other bytes
+// now: then the error wraps ESTALE. With ahead set, what a sequential reader will want
+// next is read before it asks.
+func (a *Archive) Open(ahead bool) (*Lease, error) {
+	if a.stale.Load() > 0 && !seeded.On("stale-open") {
+		a.g.lookAgain(a)
+		return nil, fmt.Errorf("archive %s: %w", a.Name, unix.ESTALE)
+	}
+	a.g.users.Add(1)
+	l := &Lease{g: a.g}
+	if ahead {
+		l.ahead = new(readAhead)
+	}
+	l.archive.Store(a)
+	a.g.mu.Lock()
+	defer a.g.mu.Unlock()
+	a.g.leases[l] = struct{}{}
+	return l, nil
+}
+
+// Read is [Archive.Read], and ESTALE once the generation was expired.
+func (l *Lease) Read(ctx context.Context, off int64, n int) (*Data, error) {
+	a := l.archive.Load()
+	if a == nil {
+		return nil, fmt.Errorf("a generation of long ago: %w", unix.ESTALE)
+	}
+	if l.ahead == nil {
+		return a.Read(ctx, off, n)
+	}
+	if d := l.ahead.take(a, off, n); d != nil {
+		got, err := d.result(ctx)
+		if err == nil || errors.Is(err, context.Canceled) || errors.As(err, new(*verified.TimeoutError)) {
+			return got, err
+		}
+		// It failed some time ago.
+	}
+	return a.Read(ctx, off, n)
+}
+
+// Close ends the use.
+func (l *Lease) Close() {
+	l.g.mu.Lock()
+	delete(l.g.leases, l)
+	l.g.mu.Unlock()
+	l.archive.Store(nil)
+	if l.ahead != nil {
+		l.ahead.stop()
+	}
+	l.g.Close()
+}
+
+// InUse tells whether anybody has an archive of the generation open.
+func (g *Generation) InUse() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return len(g.leases) > 0
+}
+
+// Expire fails the reads of those who have archives of the generation open from now
+// on, so that its memory can be used for others.
+func (g *Generation) Expire() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for l := range g.leases {
+		l.archive.Store(nil)
+	}
+}

@@ -1,0 +1,6 @@
+//go:build !race
+
+package require
+
+// RaceDetector tells whether the race detector is at work.
+const RaceDetector = false
