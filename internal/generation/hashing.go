@@ -56,7 +56,7 @@ type StartOptions struct {
 	// Finished, if set, is called once: when all CRCs are known, or all but those of
 	// so many files that can't be read.
 	Finished func(failed int)
-	// Warn takes what the user should know and what stops nothing.
+	// Warn, if set, takes what the user should know and what stops nothing.
 	Warn func(string)
 }
 
@@ -119,6 +119,9 @@ func (g *Generation) Start(o StartOptions) bool {
 	}
 	if o.Progress == nil {
 		o.Progress = func(int64) {}
+	}
+	if o.Warn == nil {
+		o.Warn = func(string) {}
 	}
 	if o.Cache == nil {
 		o.Cache = g.cache
