@@ -7,7 +7,7 @@ STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 REQUIRE := $(or $(VZIP_TEST_REQUIRE),$(if $(filter 0,$(shell id -u)),all))
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null)
 
-.PHONY: help build demo test lint seeded figures soak clients bench fuzz interop deps install clean real real-go-tree real-vm-images real-million real-directory
+.PHONY: help build demo test lint seeded figures soak clients bench bench-check bench-go fuzz interop deps install clean real real-go-tree real-vm-images real-million real-directory
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' Makefile
 
@@ -50,9 +50,17 @@ clients: build ## let programs copy archives while things go wrong, and write do
 	GOBIN='$(CURDIR)/bin' $(GO) install github.com/versity/versitygw/cmd/versitygw@v1.8.0
 	$(GO) run ./internal/clients -report docs/clients.md $(CLIENTS)
 
-bench: deps build ## measure, as ratios to other programs in the same run
-	@scripts/bench.sh
+bench: build ## measure beside other programs: BENCH='-only sequential -scale 0.1'; docs/performance.md has the rest
+	@GO='$(GO)' scripts/deps.sh bench
+	@GOBIN='$(CURDIR)/bin' $(GO) install github.com/versity/versitygw/cmd/versitygw@v1.8.0
+	@$(GO) build -o bin/loopback github.com/hanwen/go-fuse/v2/example/loopback
+	@$(GO) run ./internal/bench $(BENCH)
+
+bench-go: ## run Go's benchmarks
 	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+bench-check: ## as bench, and compare with the aims: HOLDS or MISSED
+	@$(MAKE) --no-print-directory bench BENCH='-check $(BENCH)'
 
 interop: build ## read archives with other people's programs and libraries, and write docs/interop.md
 	@GO='$(GO)' scripts/deps.sh interop

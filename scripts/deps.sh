@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# deps.sh [interop|clients]: installs what the demo and the tests use, or also the
+# deps.sh [interop|clients|bench]: installs what the demo and the tests use, or also the
 # programs of one of the tables, and this machine lacks; or says in one line what to
 # install.
 set -euo pipefail
@@ -24,6 +24,10 @@ fi
 
 if [ "${1:-}" = clients ]; then
 	commands="$commands aws:awscli rclone:rclone nginx:nginx-light"
+fi
+
+if [ "${1:-}" = bench ]; then
+	commands="$commands bindfs:bindfs strace:strace aws:awscli"
 fi
 
 PATH=$PATH:/usr/sbin:/sbin

@@ -26,6 +26,7 @@ type mountFlags struct {
 	drain      time.Duration
 	watch      bool
 	sweep      time.Duration
+	pprof      string // an address for developers; "": none
 }
 
 func (a *app) mountCommand() *cobra.Command {
@@ -63,6 +64,8 @@ func (a *app) mountCommand() *cobra.Command {
 	flags.BoolVar(&f.watch, "watch", false, "notice changes of sources and layout, and show the new state")
 	flags.DurationVar(&f.sweep, "sweep", 10*time.Minute, "with --watch: how often all sources are looked at, for changes that the kernel did not tell")
 	flags.StringVar(&f.logFile, "log-file", "", "with --daemon: append messages to this file, not to the system's log")
+	flags.StringVar(&f.pprof, "pprof", "", "answer net/http/pprof's requests at this address, for developers")
+	_ = flags.MarkHidden("pprof") // it is there
 	return cmd
 }
 
@@ -106,6 +109,13 @@ func (a *app) mount(file, dir string, f *mountFlags, o vfs.Options) error {
 	}
 	// A log whose reader is gone must not end the mount.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
+	if f.pprof != "" {
+		stop, err := servePprof(f.pprof)
+		if err != nil {
+			return err
+		}
+		defer stop()
+	}
 	s := a.newServer(l, dir, &f.read)
 	s.early = f.start.early()
 	s.progress.background, s.progress.status = f.daemon, a.status
