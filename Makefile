@@ -7,7 +7,7 @@ STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 REQUIRE := $(or $(VZIP_TEST_REQUIRE),$(if $(filter 0,$(shell id -u)),all))
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null)
 
-.PHONY: help build demo test lint seeded figures soak clients bench bench-check bench-go fuzz interop deps install clean real real-go-tree real-vm-images real-million real-directory
+.PHONY: help build demo test lint seeded figures soak clients bench bench-check bench-go bench-peer fuzz interop deps install clean real real-go-tree real-vm-images real-million real-directory
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' Makefile
 
@@ -61,6 +61,9 @@ bench-go: ## run Go's benchmarks
 
 bench-check: ## as bench, and compare with the aims: HOLDS or MISSED
 	@$(MAKE) --no-print-directory bench BENCH='-check $(BENCH)'
+
+bench-peer: ## measure zipgen beside a library that keeps headers in memory, and compare with the aims
+	@GO='$(GO)' scripts/bench-peer.sh
 
 interop: build ## read archives with other people's programs and libraries, and write docs/interop.md
 	@GO='$(GO)' scripts/deps.sh interop

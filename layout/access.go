@@ -118,17 +118,17 @@ func (w *walker) addItem(it *item) {
 	ref.Rel = it.rel
 	switch {
 	case it.isDir() || it.name == "": // "" is the archive's root
-		w.rights.addAt(ref.Path(), &it.stat, canRead|canSearch)
+		w.rights.addAt(ref, &it.stat, canRead|canSearch)
 	case it.target == "": // links have no bits of their own
-		w.rights.addAt(ref.Path(), &it.stat, canRead)
+		w.rights.addAt(ref, &it.stat, canRead)
 	}
 }
 
 // addAt is add, but takes no group for one that may read what is closed to others
-// where the path has a POSIX ACL: then the ACL's mask stands in place of the group's
+// where it has a POSIX ACL: then the ACL's mask stands in place of the group's
 // bits.
-func (r *rights) addAt(path string, s *source.Stat, need uint32) {
-	if group, other := s.Mode>>3&need == need, s.Mode&need == need; group && !other && hasACL(path) {
+func (r *rights) addAt(ref source.Ref, s *source.Stat, need uint32) {
+	if group, other := s.Mode>>3&need == need, s.Mode&need == need; group && !other && hasACL(ref.Path()) {
 		masked := *s
 		masked.Mode &^= 0o070
 		s = &masked
@@ -154,7 +154,7 @@ func (w *walker) addWay() {
 			}
 			w.ways[dir] = s
 		}
-		w.rights.addAt(dir, s, canSearch)
+		w.rights.addAt(source.Ref{Root: dir, Rel: "."}, s, canSearch)
 	}
 }
 

@@ -203,7 +203,7 @@ func TestRightsWithACL(t *testing.T) {
 			t.Fatal(err)
 		}
 		r := rights{mounts: &mountTable{}}
-		r.addAt(path, &source.Stat{Mode: st.Mode, UID: st.Uid, GID: st.Gid, Dev: st.Dev}, canRead)
+		r.addAt(source.Ref{Root: path, Rel: "."}, &source.Stat{Mode: st.Mode, UID: st.Uid, GID: st.Gid, Dev: st.Dev}, canRead)
 		return r.access(true)
 	}
 	if got := access(); got.Mode != 0o440 || !got.HasGID {

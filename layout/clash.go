@@ -2,7 +2,8 @@ package layout
 
 import (
 	"cmp"
-	"hash/fnv"
+	"iter"
+	"math/bits"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -21,11 +22,9 @@ func clashes(a *zipgen.Archive) (count int, first, second string) {
 		hash  uint64
 		entry int
 	}
-	names := make([]folded, a.Len())
-	for i := range names {
-		h := fnv.New64a()
-		h.Write([]byte(fold(a.Entry(i).Name)))
-		names[i] = folded{h.Sum64(), i}
+	var names []folded
+	for i, h := range suspects(a) {
+		names = append(names, folded{h, i})
 	}
 	slices.SortFunc(names, func(a, b folded) int {
 		return cmp.Or(cmp.Compare(a.hash, b.hash), cmp.Compare(a.entry, b.entry))
@@ -33,16 +32,62 @@ func clashes(a *zipgen.Archive) (count int, first, second string) {
 	firstEntry := a.Len()
 	for i := 1; i < len(names); i++ {
 		was, is := names[i-1], names[i]
-		if was.hash != is.hash || fold(a.Entry(was.entry).Name) != fold(a.Entry(is.entry).Name) {
+		if was.hash != is.hash || fold(a.EntryName(was.entry)) != fold(a.EntryName(is.entry)) {
 			continue
 		}
 		count++
 		if was.entry < firstEntry {
 			firstEntry = was.entry
-			first, second = a.Entry(was.entry).Name, a.Entry(is.entry).Name
+			first, second = a.EntryName(was.entry), a.EntryName(is.entry)
 		}
 	}
 	return count, first, second
+}
+
+// suspects yields the entries, with a hash of their folded names, that may have one of
+// their kind: all that do, and one in some thirty of the others. So little is sorted,
+// and 4 bytes an entry are enough.
+func suspects(a *zipgen.Archive) iter.Seq2[int, uint64] {
+	return func(yield func(int, uint64) bool) {
+		size := bits.Len(uint(a.Len())) + 4 // 16 to 32 bits an entry
+		shift := 64 - size
+		once, twice := make([]uint64, max(1, 1<<size/64)), make([]uint64, max(1, 1<<size/64))
+		var name []byte
+		for i := range a.Len() {
+			name = a.AppendEntryName(name[:0], i)
+			bit := foldedHash(name) >> shift
+			word, mask := bit/64, uint64(1)<<(bit%64)
+			twice[word] |= once[word] & mask
+			once[word] |= mask
+		}
+		for i := range a.Len() {
+			name = a.AppendEntryName(name[:0], i)
+			h := foldedHash(name)
+			if bit := h >> shift; twice[bit/64]>>(bit%64)&1 != 0 && !yield(i, h) {
+				return
+			}
+		}
+	}
+}
+
+// foldedHash is a hash of what fold returns.
+func foldedHash(name []byte) uint64 {
+	const offset, prime = 14695981039346656037, 1099511628211 // FNV-1a
+	h := uint64(offset)
+	for _, c := range name {
+		if c >= utf8.RuneSelf {
+			h = offset
+			for _, c := range []byte(fold(string(name))) {
+				h = (h ^ uint64(c)) * prime
+			}
+			break
+		}
+		if 'A' <= c && c <= 'Z' {
+			c += 'a' - 'A'
+		}
+		h = (h ^ uint64(c)) * prime
+	}
+	return h * 0x9E3779B97F4A7C15 // the highest bits are what counts
 }
 
 // fold returns what names have in common that differ in case or normalization

@@ -1,6 +1,7 @@
 package layout
 
 import (
+	"fmt"
 	"testing"
 
 	"vzip/zipgen"
@@ -41,5 +42,35 @@ func TestClashes(t *testing.T) {
 				t.Errorf("got %d, %q and %q, want %d, %q and %q", count, first, second, tt.count, tt.first, tt.second)
 			}
 		})
+	}
+}
+
+// Of many names those that clash are found, wherever they stand.
+func TestClashesAmongMany(t *testing.T) {
+	t.Parallel()
+	const n = 20_000
+	var entries []zipgen.Entry
+	want := 0
+	for i := range n {
+		entries = append(entries, zipgen.Entry{Name: fmt.Sprintf("folder/name %05d", i), Mode: zipgen.TypeFile})
+		if i%1000 == 17 {
+			entries = append(entries, zipgen.Entry{Name: fmt.Sprintf("Folder/Name %05d", i), Mode: zipgen.TypeFile})
+			want++
+		}
+	}
+	a, err := zipgen.New(entries, zipgen.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	count, first, second := clashes(a)
+	if count != want || first != "Folder/Name 00017" || second != "folder/name 00017" {
+		t.Errorf("got %d, %q and %q, want %d, the first of 00017", count, first, second, want)
+	}
+	suspected := 0
+	for range suspects(a) {
+		suspected++
+	}
+	if suspected < 2*want || suspected > n/4 {
+		t.Errorf("%d of %d names were looked at twice, want few", suspected, n)
 	}
 }

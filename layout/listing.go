@@ -1,11 +1,6 @@
 package layout
 
-import (
-	"slices"
-	"strings"
-
-	"vzip/internal/source"
-)
+import "vzip/internal/source"
 
 // listings are the folders that more than one mapping stores: each is listed
 // once, so that all archives show one state of it.
@@ -15,6 +10,8 @@ type listings struct {
 	longest int // path among them, in bytes
 	kept    map[listed]listing
 	folder  func(path string) // is told each folder before it is listed; may be nil
+	// coming are the folders that are being listed before they are asked for.
+	coming map[listed]chan listing
 }
 
 // listed is a folder, and whether links were followed on the way.
@@ -31,7 +28,7 @@ type listing struct {
 }
 
 func newListings(archives []*Archive) *listings {
-	l := &listings{roots: map[string]int{}, kept: map[listed]listing{}}
+	l := &listings{roots: map[string]int{}, kept: map[listed]listing{}, coming: map[listed]chan listing{}}
 	for _, a := range archives {
 		for i := range a.Mappings {
 			root := a.Mappings[i].ref.Path()
@@ -63,15 +60,18 @@ func (l *listings) tell(folder string) {
 	}
 }
 
-// read is [source.Ref.ReadDir], sorted by name, so that what is wrong is told in
-// one order everywhere. The children must not be changed.
+// read is [source.Ref.ReadDir]. The children must not be changed.
 func (l *listings) read(ref source.Ref, access bool) (source.Stat, []source.Child, error) {
 	folder := listed{ref.Path(), ref.Follow}
 	have, ok := l.kept[folder]
-	if !ok {
+	if coming := l.coming[folder]; coming != nil {
+		have = <-coming
+		delete(l.coming, folder)
+	} else if !ok {
 		l.tell(folder.path)
-		have.self, have.children, have.err = ref.ReadDir(access)
-		slices.SortFunc(have.children, func(a, b source.Child) int { return strings.Compare(a.Name, b.Name) })
+		have = list(ref, access)
+	}
+	if !ok {
 		have.left = l.users(folder.path)
 	}
 	if have.left--; have.left > 0 {
@@ -80,4 +80,28 @@ func (l *listings) read(ref source.Ref, access bool) (source.Stat, []source.Chil
 		delete(l.kept, folder)
 	}
 	return have.self, have.children, have.err
+}
+
+func list(ref source.Ref, access bool) (have listing) {
+	have.self, have.children, have.err = ref.ReadDir(access)
+	return have
+}
+
+// ahead begins to list a folder that is read next.
+func (l *listings) ahead(ref source.Ref, access bool) {
+	folder := listed{ref.Path(), ref.Follow}
+	if _, ok := l.kept[folder]; ok || l.coming[folder] != nil {
+		return
+	}
+	l.tell(folder.path)
+	coming := make(chan listing, 1)
+	l.coming[folder] = coming
+	go func() { coming <- list(ref, access) }()
+}
+
+// wait returns when nothing is being listed any more.
+func (l *listings) wait() {
+	for _, coming := range l.coming {
+		<-coming
+	}
 }

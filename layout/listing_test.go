@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -78,5 +79,33 @@ archives:
 	}
 	if _, err := l.Scan(context.Background(), ScanOptions{Warn: func(s string) { t.Error(s) }}); err != nil {
 		t.Error(err)
+	}
+}
+
+// Each folder is told once and before it is listed, though folders are listed ahead:
+// what is put into it then is in the archive.
+func TestToldBeforeListed(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	tree(t, dir, "src/a/1/x", "src/a/2/", "src/a/3/deep/", "src/b", "src/c/", "src/c-/", "src/d/out/x")
+	told := map[string]int{}
+	l := load(t, dir, one("directories: false", "{source: src, as: ., exclude: [d/out]}"))
+	plans, err := l.Scan(t.Context(), ScanOptions{Folder: func(p string) {
+		told[strings.TrimPrefix(p, dir+"/")]++
+		must(t, os.WriteFile(p+"/late", nil, 0o644))
+	}})
+	must(t, err)
+	wantLines(t, show(t, plans[0]), []string{
+		"a/1/late = ", "a/1/x = src/a/1/x", "a/2/late = ", "a/3/deep/late = ", "a/3/late = ",
+		"a/late = ", "b = src/b", "c-/late = ", "c/late = ", "d/late = ", "late = ",
+	})
+	for _, folder := range []string{"src", "src/a", "src/a/1", "src/a/2", "src/a/3", "src/a/3/deep", "src/c", "src/c-", "src/d"} {
+		if told[folder] != 1 {
+			t.Errorf("%s was told %d times, want 1", folder, told[folder])
+		}
+		delete(told, folder)
+	}
+	if len(told) > 0 {
+		t.Errorf("told of %v too", told)
 	}
 }

@@ -18,8 +18,8 @@ type Plan struct {
 	access  Access
 	layout  *Layout
 	archive *Archive
-	blocks  [][]record
 	count   int
+	sources sources
 	devices []uint64
 	// links are the targets of symbolic links by entry; rels the paths of
 	// sources whose entry's name does not tell it.
@@ -27,48 +27,65 @@ type Plan struct {
 	rels  map[int]string
 }
 
-// record is what a plan keeps of an entry's source, without pointers. The size
-// stands in the archive.
-type record struct {
-	mtime, ctime, btime int64
-	ino                 uint64
-	mapping             uint32
-	device              uint16
-	isFile              bool
-	hardLinked          bool
+// sources is what a plan keeps of the entries' sources. Sizes stand in the archive,
+// and times are told by what they differ from others: that is less.
+type sources struct {
+	mtime zipgen.Column // nanoseconds after the entry's own modification time
+	ctime zipgen.Column // nanoseconds since 1970
+	btime zipgen.Column // nanoseconds after ctime
+	ino   zipgen.Column
+	kind  zipgen.Column // see the bits below
 }
 
-// blockLen is how many records are allocated at once, so that a long list is
-// never copied.
-const blockLen = 4096
+// A source's kind is these bits, the number of its device, and that of its mapping.
+const (
+	isFile      = 1 << 0
+	hardLinked  = 1 << 1
+	deviceAt    = 2
+	deviceBits  = 16
+	mappingAt   = deviceAt + deviceBits
+	nanoseconds = 1_000_000_000
+)
 
 func (p *Plan) add(it *item, device uint16, modTime int64) {
 	i := p.count
-	if i%blockLen == 0 {
-		p.blocks = append(p.blocks, make([]record, 0, blockLen))
-	}
 	if i == 0 || modTime > p.ModTime {
 		p.ModTime = modTime
 	}
 	p.count++
-	isFile := !it.isDir() && it.target == ""
-	blk := &p.blocks[len(p.blocks)-1]
-	id := it.stat.Identity
-	*blk = append(*blk, record{
-		mtime: id.Mtime, ctime: id.Ctime, btime: id.Btime, ino: id.Ino,
-		mapping: uint32(it.mapping), device: device, isFile: isFile, hardLinked: it.stat.Nlink > 1,
-	})
+	kind := uint64(it.mapping)<<mappingAt | uint64(device)<<deviceAt
+	if !it.isDir() && it.target == "" {
+		kind |= isFile
+	}
+	if it.stat.Nlink > 1 {
+		kind |= hardLinked
+	}
+	s, id := &p.sources, it.stat.Identity
+	s.mtime.Add(uint64(id.Mtime - modTime*nanoseconds)) // wraps for times of far off
+	s.ctime.Add(uint64(id.Ctime))
+	s.btime.Add(uint64(id.Btime - id.Ctime))
+	s.ino.Add(id.Ino)
+	s.kind.Add(kind)
 	if it.target != "" {
 		if p.links == nil {
 			p.links = map[int]string{}
 		}
 		p.links[i] = it.target
 	}
-	if isFile && it.rel != p.rel(it.mapping, it.name) {
+	if kind&isFile != 0 && it.rel != p.rel(it.mapping, it.name) {
 		if p.rels == nil {
 			p.rels = map[int]string{}
 		}
 		p.rels[i] = it.rel
+	}
+}
+
+// seal ends adding.
+func (p *Plan) seal(a *zipgen.Archive) {
+	p.Archive = a
+	s := &p.sources
+	for _, c := range []*zipgen.Column{&s.mtime, &s.ctime, &s.btime, &s.ino, &s.kind} {
+		c.Seal()
 	}
 }
 
@@ -80,8 +97,6 @@ func (p *Plan) rel(mapping int, name string) string {
 	}
 	return strings.TrimPrefix(name[len(m.As):], "/")
 }
-
-func (p *Plan) record(i int) *record { return &p.blocks[i/blockLen][i%blockLen] }
 
 // NTFSTimes tells whether times that an extended timestamp can't tell are stored
 // as NTFS times.
@@ -97,33 +112,44 @@ func (p *Plan) Exposed() bool { return p.archive.Expose == ExposeWorld }
 func (p *Plan) OnBusy() OnBusy { return p.archive.OnBusy }
 
 // IsFile tells whether entry i's data is that of a source file.
-func (p *Plan) IsFile(i int) bool { return p.record(i).isFile }
+func (p *Plan) IsFile(i int) bool { return p.sources.kind.At(i)&isFile != 0 }
 
 // Link returns the target of entry i if it is a symbolic link, otherwise "".
 func (p *Plan) Link(i int) string { return p.links[i] }
 
 // Identity returns what entry i's source file was when it was scanned.
 func (p *Plan) Identity(i int) source.Identity {
-	r := p.record(i)
-	return source.Identity{Size: p.EntrySize(i), Mtime: r.mtime, Ctime: r.ctime, Btime: r.btime, Ino: r.ino}
+	s := &p.sources
+	ctime := int64(s.ctime.At(i))
+	return source.Identity{
+		Size:  p.EntrySize(i),
+		Mtime: int64(s.mtime.At(i)) + p.EntryModTime(i)*nanoseconds,
+		Ctime: ctime, Btime: int64(s.btime.At(i)) + ctime,
+		Ino: s.ino.At(i),
+	}
 }
 
 // Device returns the device that entry i's source file was on.
-func (p *Plan) Device(i int) uint64 { return p.devices[p.record(i).device] }
+func (p *Plan) Device(i int) uint64 {
+	return p.devices[p.sources.kind.At(i)>>deviceAt&(1<<deviceBits-1)]
+}
+
+// Inode returns the inode number of entry i's source file.
+func (p *Plan) Inode(i int) uint64 { return p.sources.ino.At(i) }
 
 // HardLinked tells whether entry i's source file has other names.
-func (p *Plan) HardLinked(i int) bool { return p.record(i).hardLinked }
+func (p *Plan) HardLinked(i int) bool { return p.sources.kind.At(i)&hardLinked != 0 }
 
 // Source returns where entry i's data comes from, and a number that tells the
 // source's root from those of the layout's other sources.
 func (p *Plan) Source(i int) (ref source.Ref, root int) {
-	r := p.record(i)
-	m := &p.archive.Mappings[r.mapping]
+	mapping := int(p.sources.kind.At(i) >> mappingAt)
+	m := &p.archive.Mappings[mapping]
 	ref = m.ref
 	if rel, ok := p.rels[i]; ok {
 		ref.Rel = rel
 	} else {
-		ref.Rel = p.rel(int(r.mapping), p.Entry(i).Name)
+		ref.Rel = p.rel(mapping, p.EntryName(i))
 	}
 	return ref, m.root
 }

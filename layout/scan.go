@@ -42,6 +42,7 @@ func (l *Layout) Scan(ctx context.Context, o ScanOptions) ([]*Plan, error) {
 	}
 	listings := newListings(archives)
 	listings.folder = o.Folder
+	defer listings.wait()
 	mounts, ways := readMounts(), map[string]*source.Stat{}
 	var plans []*Plan
 	for _, a := range archives {
@@ -114,11 +115,14 @@ type file struct {
 // stoppedEarly tells that enough is wrong: nobody reads more lines.
 func (s *scan) stoppedEarly() bool { return len(s.problems.List) > maxProblems }
 
-func (s *scan) archive() *Plan {
+func (s *scan) archive() *Plan { return s.collect(s.merged()) }
+
+// collect makes a plan of items in bytewise order, each name once.
+func (s *scan) collect(items iter.Seq[item]) *Plan {
 	s.plan = &Plan{Name: s.a.Name, layout: s.layout, archive: s.a}
 	s.builder = zipgen.NewBuilder(zipgen.Options{Comment: s.a.Comment, Owners: s.a.Owners == OwnersStore, NTFSTimes: s.a.NTFSTimes})
 	devices := map[uint64]uint16{}
-	for it := range s.merged() {
+	for it := range items {
 		if s.stoppedEarly() {
 			break
 		}
@@ -156,7 +160,7 @@ func (s *scan) archive() *Plan {
 		s.problems.add(s.a.pos, false, "archive %q: %v", s.a.Name, err)
 		return nil
 	}
-	s.plan.Archive = archive
+	s.plan.seal(archive)
 	s.plan.access = s.rights.access(isRoot())
 	if n, first, second := clashes(archive); n > 0 {
 		s.warn("archive %s: %d names differ from another in case or Unicode form alone, the first are %q and %q: on macOS and Windows only one of each is kept", s.a.Name, n, first, second)

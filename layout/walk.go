@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -46,6 +45,34 @@ type walker struct {
 	added    int    // how many of them were added to the archive's rights
 	wayAdded bool   // so were those above the source
 	dev      uint64 // of the source
+	levels   []*level
+}
+
+// step is an item that is walked, and whether all that is in it is wanted.
+type step struct {
+	item
+	whole bool
+}
+
+// level is a folder's items, of which one is being walked.
+type level struct {
+	steps  []step
+	at     int // -1 before the first
+	folder int // the first folder after at, if it is larger
+}
+
+// ahead has the next folder listed while this one is walked.
+func (w *walker) ahead() {
+	for _, l := range slices.Backward(w.levels) {
+		for l.folder = max(l.folder, l.at+1); l.folder < len(l.steps); l.folder++ {
+			if it := &l.steps[l.folder].item; it.isDir() && !it.mounted {
+				ref := w.m.ref
+				ref.Rel = it.rel
+				w.listings.ahead(ref, w.access)
+				return
+			}
+		}
+	}
 }
 
 // walk yields the items of a mapping. The file system is looked at anew.
@@ -164,21 +191,20 @@ func (w *walker) folder(it item, whole bool) {
 		w.added = min(w.added, len(w.above))
 	}()
 
-	type child struct {
-		item
-		whole bool
-	}
-	var items []child
+	level := &level{at: -1}
 	for _, c := range children {
 		it, in, ok := w.child(ref, it.name, c, whole)
 		if ok {
-			items = append(items, child{it, in})
+			level.steps = append(level.steps, step{it, in})
 		}
 	}
 	children = nil // the walk below may be long
-	slices.SortFunc(items, func(a, b child) int { return strings.Compare(a.name, b.name) })
-	for i := range items {
-		c := &items[i]
+	slices.SortFunc(level.steps, func(a, b step) int { return strings.Compare(a.name, b.name) })
+	w.levels = append(w.levels, level)
+	defer func() { w.levels = w.levels[:len(w.levels)-1] }()
+	w.ahead()
+	for level.at = range level.steps {
+		c := &level.steps[level.at]
 		if w.stopped {
 			return
 		}
@@ -199,7 +225,10 @@ func (w *walker) folder(it item, whole bool) {
 // stored, whole whether all that is in it is wanted.
 func (w *walker) child(parent source.Ref, prefix string, c source.Child, whole bool) (it item, in, ok bool) {
 	ref := parent
-	ref.Rel = path.Join(parent.Rel, c.Name)
+	ref.Rel = c.Name
+	if parent.Rel != "." {
+		ref.Rel = parent.Rel + "/" + c.Name
+	}
 	follow := c.Err == nil && c.IsSymlink() && w.a.Symlinks == SymlinksFollow
 	if follow {
 		c.Stat, c.Err = ref.Lstat()
@@ -268,9 +297,13 @@ func (w *walker) child(parent source.Ref, prefix string, c source.Child, whole b
 		w.problem("in %s: %v", parent.Path(), err)
 		return item{}, false, false
 	}
-	it.name = prefix + name
-	if isDir {
-		it.name += "/"
+	switch {
+	case isDir:
+		it.name = prefix + name + "/"
+	case len(prefix)+len(name) == len(ref.Rel) && strings.HasPrefix(ref.Rel, prefix) && strings.HasSuffix(ref.Rel, name):
+		it.name = ref.Rel // is in memory already
+	default:
+		it.name = prefix + name
 	}
 	if len(it.name) > zipgen.MaxNameLen {
 		w.problem("in %s: a name inside the archive has %d bytes, at most %d fit: exclude it", parent.Path(), len(it.name), zipgen.MaxNameLen)

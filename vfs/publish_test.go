@@ -336,7 +336,9 @@ func TestVFSPublishLeaks(t *testing.T) {
 	m := serve(t, dir, files(0), Options{})
 	heap := func() uint64 {
 		var s runtime.MemStats
-		runtime.GC()
+		for range 3 { // the first two empty pools
+			runtime.GC()
+		}
 		runtime.ReadMemStats(&s)
 		return s.HeapAlloc + s.StackInuse
 	}
@@ -357,7 +359,7 @@ func TestVFSPublishLeaks(t *testing.T) {
 		}
 	}
 	eventually(t, "old files to be forgotten", func() bool { return len(m.tree.snapshotNumbers()) <= 20+7 })
-	if late := heap(); late > early+early/2+1<<20 {
+	if late := heap(); late > early+early/2+8<<20 { // go-fuse's goroutines that wait for requests have 1 MiB each
 		t.Errorf("got %d bytes after %d rounds, %d after all", early, rounds/10, late)
 	}
 	if n := m.OpenHandles(); n != 0 {

@@ -57,9 +57,10 @@ type Data interface {
 }
 
 const (
-	// blockSize is what stat(2) suggests for one read, in bytes. Buffered readers
-	// take it for their buffer.
-	blockSize = 128 << 10
+	// blockSize is what stat(2) suggests for one read, in bytes. Programs that copy
+	// take it, and the larger it is the fewer round trips direct I/O has; buffered
+	// readers take it for their buffer, and fill it after each seek.
+	blockSize = 512 << 10
 	// statUnit is the unit of st_blocks, in bytes.
 	statUnit = 512
 )

@@ -77,7 +77,7 @@ func BenchmarkReadAtRandom4K(b *testing.B) {
 }
 
 // BenchmarkBuild lays out a million entries, and tells what one takes in time
-// and memory, its name of 22 bytes included.
+// and memory, its name included.
 func BenchmarkBuild(b *testing.B) {
 	entries := numbered(1_000_000, 1000)
 	var before, after runtime.MemStats
@@ -104,4 +104,53 @@ func BenchmarkBuild(b *testing.B) {
 	b.ReportMetric(float64(elapsed.Nanoseconds())/float64(b.N)/float64(a.Len()), "ns/entry")
 	runtime.KeepAlive(entries)
 	runtime.KeepAlive(a)
+}
+
+// BenchmarkGrowth reads 128 KiB at random of archives with ever more entries of 4 KiB,
+// finds entries by name, and tells what each entry takes.
+func BenchmarkGrowth(b *testing.B) {
+	for _, n := range []int{1_000, 100_000, 1_000_000, 10_000_000} {
+		var before, after runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&before)
+		var builder Builder
+		for i := range n {
+			e := Entry{Name: fmt.Sprintf("dir %05d/file %08d", i/1000, i), Mode: mode0644, Size: 4 << 10, ModTime: leapDay}
+			if err := builder.Add(e); err != nil {
+				b.Fatal(err)
+			}
+		}
+		a, err := builder.Archive()
+		if err != nil {
+			b.Fatal(err)
+		}
+		runtime.GC()
+		runtime.ReadMemStats(&after)
+		perEntry := float64(after.HeapAlloc-before.HeapAlloc) / float64(n)
+		r, rnd, buf := a.NewReader(constant{}), rand.New(rand.NewPCG(1, 2)), make([]byte, 128<<10)
+		b.Run(fmt.Sprintf("ReadAt/%d", n), func(b *testing.B) {
+			for b.Loop() {
+				if _, err := r.ReadAt(buf, rnd.Int64N(r.Size()-int64(len(buf)))); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(perEntry, "B/entry")
+		})
+		b.Run(fmt.Sprintf("Extent/%d", n), func(b *testing.B) {
+			for b.Loop() {
+				a.Extent(rnd.Int64N(a.Size()))
+			}
+		})
+		b.Run(fmt.Sprintf("Find/%d", n), func(b *testing.B) {
+			names := make([]string, 1000)
+			for i := range names {
+				names[i] = a.EntryName(rnd.IntN(n))
+			}
+			for i := 0; b.Loop(); i++ {
+				if _, ok := a.Find(names[i%len(names)]); !ok {
+					b.Fatal(names[i%len(names)])
+				}
+			}
+		})
+	}
 }

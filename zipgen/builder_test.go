@@ -174,15 +174,15 @@ func TestGreatestSize(t *testing.T) {
 	checkExtents(t, r)
 }
 
-// Entries are refused around the border of two blocks too, and no block keeps
+// Entries are refused around the border of two runs too, and no run keeps
 // room for more.
-func TestAddErrorsAtBlockBorder(t *testing.T) {
+func TestAddErrorsAtRunBorder(t *testing.T) {
 	t.Parallel()
 	var entries []Entry
-	for i := range blockLen + 1 {
+	for i := range runLen + 1 {
 		entries = append(entries, Entry{Name: fmt.Sprintf("%09d", i), Mode: mode0644, Size: 1, ModTime: leapDay})
 	}
-	for _, n := range []int{blockLen - 1, blockLen, blockLen + 1} {
+	for _, n := range []int{runLen - 1, runLen, runLen + 1} {
 		b := build(t, entries[:n]...)
 		if err := b.Add(entries[n-1]); !errors.Is(err, ErrDuplicate) {
 			t.Errorf("%d entries: got %v, want %v", n, err, ErrDuplicate)
@@ -193,11 +193,10 @@ func TestAddErrorsAtBlockBorder(t *testing.T) {
 		if got, want := finish(t, b), finish(t, build(t, entries[:n]...)); string(got) != string(want) {
 			t.Errorf("%d entries: refused ones change the bytes", n)
 		}
-		for i := range b.blocks {
-			blk := &b.blocks[i]
-			if len(blk.records) != cap(blk.records) || len(blk.names) != cap(blk.names) {
-				t.Errorf("%d entries: block %d has room for more: %d of %d records, %d of %d name bytes",
-					n, i, len(blk.records), cap(blk.records), len(blk.names), cap(blk.names))
+		for i, r := range b.names.runs {
+			if len(r.own) != cap(r.own) || len(r.folders) != cap(r.folders) || len(r.ends) != cap(r.ends) {
+				t.Errorf("%d entries: run %d has room for more names: %d of %d bytes, folders %d of %d, %d of %d",
+					n, i, len(r.own), cap(r.own), len(r.folders), cap(r.folders), len(r.ends), cap(r.ends))
 			}
 		}
 	}

@@ -123,7 +123,7 @@ func checkArchiveZip(t testing.TB, r *Reader, src io.ReaderAt, want []Entry, crc
 			t.Errorf("archive/zip: %q: mode: got %v, want %v", e.Name, got, want)
 		}
 		want := storedTime(e.ModTime)
-		if rec, _ := r.at(i); rec.mode&hasNTFSTime != 0 {
+		if rec := r.record(i); rec.mode&hasNTFSTime != 0 {
 			want = e.ModTime
 		}
 		if got := f.Modified.Unix(); got != want {

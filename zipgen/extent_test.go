@@ -118,3 +118,14 @@ func TestExtentsStop(t *testing.T) {
 		t.Errorf("got %d extents up to the first data, want 4", n)
 	}
 }
+
+// extent returns the extent of one kind of entry i.
+func (a *Archive) extent(k Kind, i int) Extent {
+	var c cursor
+	if c.enter(a, LocalHeader, i); k == Data {
+		c.toData()
+	} else if k == CentralHeader {
+		c.enter(a, k, i)
+	}
+	return c.Extent
+}

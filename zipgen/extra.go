@@ -10,9 +10,51 @@ const (
 	ownerID             = 0x7875
 )
 
-// maxExtraLen holds ZIP64 with three values, NTFS times, an extended timestamp
-// and an owner.
-const maxExtraLen = 4 + 24 + 4 + 32 + 4 + 5 + 4 + 11
+// Lengths of the fields with their headers.
+const (
+	zip64FieldLen     = 4 // + 16 for the sizes + 8 for the offset
+	ntfsFieldLen      = 4 + 32
+	timestampFieldLen = 4 + 5
+	ownerFieldLen     = 4 + 11
+	maxExtraLen       = zip64FieldLen + 16 + 8 + ntfsFieldLen + timestampFieldLen + ownerFieldLen
+)
+
+// localExtraLen and centralExtraLen are the lengths of what is appended below.
+func (r *record) localExtraLen() int {
+	n := r.commonExtraLen()
+	if r.zip64Sizes() {
+		n += zip64FieldLen + 16
+	}
+	return n
+}
+
+func (r *record) centralExtraLen() int {
+	n := r.commonExtraLen()
+	if r.needsZIP64() {
+		n += zip64FieldLen
+		if r.zip64Sizes() {
+			n += 16
+		}
+		if r.offset >= uint32max {
+			n += 8
+		}
+	}
+	return n
+}
+
+func (r *record) commonExtraLen() int {
+	n := 0
+	if r.mode&hasNTFSTime != 0 {
+		n += ntfsFieldLen
+	}
+	if fitsExtendedTimestamp(r.modTime) {
+		n += timestampFieldLen
+	}
+	if r.mode&hasOwner != 0 {
+		n += ownerFieldLen
+	}
+	return n
+}
 
 // appendLocalExtra appends the extra field of the local header. ZIP64 comes
 // first, with both sizes or not at all (4.5.3).

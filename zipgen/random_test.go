@@ -70,7 +70,7 @@ func TestRandom(t *testing.T) {
 		})
 	}
 	// Several blocks of entries.
-	for _, n := range []int{blockLen, 2*blockLen + 1} {
+	for _, n := range []int{runLen, 2*runLen + 1} {
 		t.Run(fmt.Sprintf("%d entries", n), func(t *testing.T) {
 			t.Parallel()
 			rnd := rand.New(rand.NewPCG(uint64(n), 2))

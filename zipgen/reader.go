@@ -47,18 +47,18 @@ func (a *Archive) ReadAt(c Content, p []byte, off int64) (int, error) {
 		return 0, io.EOF
 	}
 	n := 0
-	for x := a.Extent(off); n < len(p); {
+	for x := a.seek(off); n < len(p); {
 		at := off + int64(n) - x.Offset // inside the extent
 		q := p[n : n+int(min(int64(len(p)-n), x.Len-at))]
-		if err := a.readExtent(c, x, q, at); err != nil {
+		if err := a.readExtent(c, &x, q, at); err != nil {
 			return n, err
 		}
 		n += len(q)
 		if x.Kind == End {
 			break
 		}
-		if at+int64(len(q)) == x.Len {
-			x = a.next(x)
+		if n < len(p) {
+			x.next(a)
 		}
 	}
 	if n < len(p) {
@@ -67,7 +67,7 @@ func (a *Archive) ReadAt(c Content, p []byte, off int64) (int, error) {
 	return n, nil
 }
 
-func (a *Archive) readExtent(c Content, x Extent, p []byte, off int64) error {
+func (a *Archive) readExtent(c Content, x *cursor, p []byte, off int64) error {
 	var err error
 	switch x.Kind {
 	case Data:
@@ -75,47 +75,53 @@ func (a *Archive) readExtent(c Content, x Extent, p []byte, off int64) error {
 	case End:
 		copy(p, a.end[off:])
 	default:
-		rec, name := a.at(x.Entry)
 		var crc uint32
-		if rec.size > 0 {
+		if x.record.size > 0 {
 			crc, err = c.CRC32(x.Entry)
 		}
 		if err == nil {
-			rec.render(p, off, x.Kind, name, crc, a.blocks[x.Entry/blockLen].owner(x.Entry%blockLen))
+			x.render(p, off, crc, a.owner(x.Entry))
 		}
 	}
 	if err != nil {
-		_, name := a.at(x.Entry)
-		return fmt.Errorf("%q: %w", clip(string(name)), err)
+		return fmt.Errorf("%q: %w", clip(x.name.String()), err)
 	}
 	return nil
 }
 
-// lens returns the lengths of the local and the central header, from the same
-// functions that render them.
-func (r *record) lens(nameLen int) (local, central int) {
-	var buf [maxExtraLen]byte
-	local = localHeaderLen + nameLen + len(r.appendLocalExtra(buf[:0], owner{}))
-	central = centralHeaderLen + nameLen + len(r.appendCentralExtra(buf[:0], owner{}))
-	return local, central
-}
+// localLen and centralLen return the lengths of the headers.
+func (r *record) localLen(nameLen int) int   { return localHeaderLen + nameLen + r.localExtraLen() }
+func (r *record) centralLen(nameLen int) int { return centralHeaderLen + nameLen + r.centralExtraLen() }
 
 // render puts the bytes from off on of a header into p, with name and extra
 // field, on the stack alone.
-func (r *record) render(p []byte, off int64, k Kind, name []byte, crc uint32, o owner) {
+func (x *cursor) render(p []byte, off int64, crc uint32, o owner) {
+	r, name := &x.record, &x.name
+	if off == 0 && int64(len(p)) == x.Len {
+		// The whole of it, in place.
+		if b := p[:0]; x.Kind == LocalHeader {
+			b = r.appendLocalHeader(b, name.len(), crc, r.localExtraLen())
+			r.appendLocalExtra(append(append(b, name.folder...), name.own...), o)
+		} else {
+			b = r.appendCentralHeader(b, name.len(), crc, r.centralExtraLen())
+			r.appendCentralExtra(append(append(b, name.folder...), name.own...), o)
+		}
+		return
+	}
 	var fixedBuf [centralHeaderLen]byte
 	var extraBuf [maxExtraLen]byte
 	var fixed, extra []byte
-	if k == LocalHeader {
+	if x.Kind == LocalHeader {
 		extra = r.appendLocalExtra(extraBuf[:0], o)
-		fixed = r.appendLocalHeader(fixedBuf[:0], name, crc, len(extra))
+		fixed = r.appendLocalHeader(fixedBuf[:0], name.len(), crc, len(extra))
 	} else {
 		extra = r.appendCentralExtra(extraBuf[:0], o)
-		fixed = r.appendCentralHeader(fixedBuf[:0], name, crc, len(extra))
+		fixed = r.appendCentralHeader(fixedBuf[:0], name.len(), crc, len(extra))
 	}
 	skip := int(off)
 	p, skip = copyFrom(p, fixed, skip)
-	p, skip = copyFrom(p, name, skip)
+	p, skip = copyFrom(p, name.folder, skip)
+	p, skip = copyFrom(p, name.own, skip)
 	copyFrom(p, extra, skip)
 }
 

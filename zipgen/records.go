@@ -29,14 +29,11 @@ const (
 	externalSymlink        uint32 = 0xA1FF0000
 )
 
-// record is what an archive keeps of an entry. Its name stands in the block's
-// name bytes, up to the next record's.
+// record is what an archive keeps of an entry beside its name and owner.
 type record struct {
 	offset  uint64 // of the local header from the archive's start
-	central uint64 // of the central header from the directory's start
 	size    uint64
 	modTime int64
-	name    uint32
 	mode    uint32 // with the bits below
 }
 
@@ -49,6 +46,7 @@ const (
 	// unzip takes that size, which it still remembers, for the sentinel, and looks for
 	// sizes in a field that tells the offset alone.
 	wideSizes = 1 << 18
+	utf8Name  = 1 << 19 // bit 11 of the flags (4.4.4): the name needs it and may have it
 )
 
 func (r *record) isDir() bool { return r.mode&TypeMask == TypeDir }
@@ -79,17 +77,21 @@ func (r *record) versionNeeded() uint16 {
 	return neededFile
 }
 
-// flags has bit 11 (4.4.4) exactly when the name needs it and may have it.
-func flags(name []byte) uint16 {
-	for _, c := range name {
-		if c >= utf8.RuneSelf {
-			if utf8.Valid(name) {
-				return flagUTF8
-			}
-			return 0
-		}
+func (r *record) flags() uint16 {
+	if r.mode&utf8Name != 0 {
+		return flagUTF8
 	}
 	return 0
+}
+
+// needsUTF8 tells whether a name is UTF-8 and not ASCII.
+func needsUTF8(name string) bool {
+	for i := range len(name) {
+		if name[i] >= utf8.RuneSelf {
+			return utf8.ValidString(name)
+		}
+	}
+	return false
 }
 
 // externalAttributes holds the st_mode in its upper half (4.4.15).
@@ -119,19 +121,19 @@ func saturate32(v uint64) uint32 { return uint32(min(v, uint32max)) }
 //	    22     4  uncompressed size           the same
 //	    26     2  file name length
 //	    28     2  extra field length
-func (r *record) appendLocalHeader(b, name []byte, crc uint32, extraLen int) []byte {
+func (r *record) appendLocalHeader(b []byte, nameLen int, crc uint32, extraLen int) []byte {
 	clock, date := dosTime(r.modTime)
 	size := r.sizeSlot()
 	b = binary.LittleEndian.AppendUint32(b, localHeaderSignature)
 	b = binary.LittleEndian.AppendUint16(b, r.versionNeeded())
-	b = binary.LittleEndian.AppendUint16(b, flags(name))
+	b = binary.LittleEndian.AppendUint16(b, r.flags())
 	b = binary.LittleEndian.AppendUint16(b, 0)
 	b = binary.LittleEndian.AppendUint16(b, clock)
 	b = binary.LittleEndian.AppendUint16(b, date)
 	b = binary.LittleEndian.AppendUint32(b, crc)
 	b = binary.LittleEndian.AppendUint32(b, size)
 	b = binary.LittleEndian.AppendUint32(b, size)
-	b = binary.LittleEndian.AppendUint16(b, uint16(len(name)))
+	b = binary.LittleEndian.AppendUint16(b, uint16(nameLen))
 	return binary.LittleEndian.AppendUint16(b, uint16(extraLen))
 }
 
@@ -152,7 +154,7 @@ func (r *record) appendLocalHeader(b, name []byte, crc uint32, extraLen int) []b
 //	    36     2  internal file attributes    0
 //	    38     4  external file attributes    st_mode << 16
 //	    42     4  offset of local header      0xFFFFFFFF: in the ZIP64 field
-func (r *record) appendCentralHeader(b, name []byte, crc uint32, extraLen int) []byte {
+func (r *record) appendCentralHeader(b []byte, nameLen int, crc uint32, extraLen int) []byte {
 	made := uint16(madeBy)
 	if r.needsZIP64() {
 		made = madeByZIP64
@@ -162,14 +164,14 @@ func (r *record) appendCentralHeader(b, name []byte, crc uint32, extraLen int) [
 	b = binary.LittleEndian.AppendUint32(b, centralHeaderSignature)
 	b = binary.LittleEndian.AppendUint16(b, made)
 	b = binary.LittleEndian.AppendUint16(b, r.versionNeeded())
-	b = binary.LittleEndian.AppendUint16(b, flags(name))
+	b = binary.LittleEndian.AppendUint16(b, r.flags())
 	b = binary.LittleEndian.AppendUint16(b, 0)
 	b = binary.LittleEndian.AppendUint16(b, clock)
 	b = binary.LittleEndian.AppendUint16(b, date)
 	b = binary.LittleEndian.AppendUint32(b, crc)
 	b = binary.LittleEndian.AppendUint32(b, size)
 	b = binary.LittleEndian.AppendUint32(b, size)
-	b = binary.LittleEndian.AppendUint16(b, uint16(len(name)))
+	b = binary.LittleEndian.AppendUint16(b, uint16(nameLen))
 	b = binary.LittleEndian.AppendUint16(b, uint16(extraLen))
 	b = binary.LittleEndian.AppendUint16(b, 0)
 	b = binary.LittleEndian.AppendUint16(b, 0)

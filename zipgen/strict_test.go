@@ -55,7 +55,7 @@ func TestOptionsStrictly(t *testing.T) {
 func TestOwnersInBlocks(t *testing.T) {
 	t.Parallel()
 	var entries []Entry
-	for i := range 2*blockLen + 1 {
+	for i := range 2*runLen + 1 {
 		entries = append(entries, Entry{Name: fmt.Sprintf("%06d", i), Mode: mode0644, ModTime: leapDay, UID: uint32(i) + 1, GID: ^uint32(i)})
 	}
 	a, err := New(entries, Options{Owners: true})

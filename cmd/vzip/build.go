@@ -183,6 +183,7 @@ func (a *app) build(ctx context.Context, l *layout.Layout, b building) (*generat
 		p = &progress{app: a}
 		o.Start, o.Progress = p.start, p.add
 	}
+	defer buildFrugally()()
 	// What hangs in a source must not keep a signal from ending the program.
 	type result struct {
 		g   *generation.Generation

@@ -24,6 +24,20 @@ const (
 // go-fuse's for the same requests.
 func buffers() int64 { return 2 * generation.InFlight() }
 
+// buildingGC is GOGC while a generation is built: what is kept meanwhile is large and
+// has hardly any pointers, so that collecting costs little.
+const buildingGC = 40
+
+// buildFrugally has garbage collected early until the returned function is called. GOGC,
+// if set, decides instead.
+func buildFrugally() (end func()) {
+	if os.Getenv("GOGC") != "" {
+		return func() {}
+	}
+	before := debug.SetGCPercent(buildingGC)
+	return func() { debug.SetGCPercent(before) }
+}
+
 // boundMemory keeps the memory of a server near what it has to remember, until the
 // returned function is called: buffers come and go by the megabyte, which the garbage
 // collector by itself would let pile up. GOMEMLIMIT, if set, decides instead.
@@ -42,9 +56,16 @@ func (s *server) boundMemory() (stop func()) {
 		defer tick.Stop()
 		live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}} // when memory was collected last
 		limit := int64(math.MaxInt64)
+		built := true // just now
 		for {
 			want := group // while a generation is built, which takes as much again
-			if !s.building.Load() {
+			if s.building.Load() {
+				built = true
+			} else {
+				if built {
+					built = false
+					debug.FreeOSMemory() // what only building took
+				}
 				metrics.Read(live)
 				keep := max(0, int64(live[0].Value.Uint64())-buffers())
 				// Requests that hang count, too: else collecting would find nothing, over and over.

@@ -271,7 +271,11 @@ func (b *builder) try(ctx context.Context, last *Generation) (*Generation, error
 
 // scan makes a generation with the CRCs that are known.
 func (b *builder) scan(ctx context.Context, last *Generation) (*Generation, error) {
-	plans, err := b.layout.Scan(ctx, layout.ScanOptions{Only: b.Only, Warn: b.warn, Folder: b.scanning, RestSince: b.restSince, Leave: func(path string) bool { return b.leave[path] }})
+	o := layout.ScanOptions{Only: b.Only, Warn: b.warn, Folder: b.scanning, RestSince: b.restSince}
+	if len(b.leave) > 0 {
+		o.Leave = func(path string) bool { return b.leave[path] }
+	}
+	plans, err := b.layout.Scan(ctx, o)
 	if err != nil {
 		return nil, err
 	}

@@ -235,6 +235,6 @@ func (g *Generation) reportOnce(key uint64, err error) {
 		if errors.Is(err, unix.ESTALE) {
 			hint = ": it can't be read until a reload, or until it has its bytes back"
 		}
-		g.report(fmt.Errorf("archive %s, entry %q: %w%s", a.Name, a.Entry(i).Name, &SourceError{err}, hint))
+		g.report(fmt.Errorf("archive %s, entry %q: %w%s", a.Name, a.EntryName(i), &SourceError{err}, hint))
 	}
 }

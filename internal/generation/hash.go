@@ -19,6 +19,15 @@ import (
 // group finds the entries whose files are one and the same, so that each is read
 // once. Inode order is near the order on disk.
 func (g *Generation) group() {
+	count := 0
+	for _, archive := range g.Archives {
+		for i := range archive.Len() {
+			if archive.IsFile(i) {
+				count++
+			}
+		}
+	}
+	g.files = make([]file, 0, count)
 	for a, archive := range g.Archives {
 		for i := range archive.Len() {
 			if archive.IsFile(i) {
@@ -26,16 +35,41 @@ func (g *Generation) group() {
 			}
 		}
 	}
-	slices.SortFunc(g.files, func(a, b file) int {
-		if c := g.compare(a, b); c != 0 {
+	g.sortFiles()
+	g.groups = make([]uint32, 0, count)
+	for i, f := range g.files {
+		if i == 0 || g.inode(g.files[i-1]) != g.inode(f) || g.compare(g.files[i-1], f) != 0 {
+			g.groups = append(g.groups, uint32(i))
+		}
+	}
+}
+
+// sortFiles sorts by compare. Nearly all files are told apart by their inode number:
+// the rest is looked up only where that does not.
+func (g *Generation) sortFiles() {
+	type numbered struct {
+		ino uint64
+		file
+	}
+	sorted := make([]numbered, len(g.files))
+	oneDevice := true
+	for i, f := range g.files {
+		p := g.Archives[f.archive].Plan
+		first := g.files[0]
+		oneDevice = oneDevice && p.Device(int(f.entry)) == g.Archives[first.archive].Plan.Device(int(first.entry))
+		sorted[i] = numbered{p.Inode(int(f.entry)), f}
+	}
+	slices.SortFunc(sorted, func(a, b numbered) int {
+		if a.ino != b.ino && oneDevice {
+			return cmp.Compare(a.ino, b.ino)
+		}
+		if c := g.compare(a.file, b.file); c != 0 {
 			return c
 		}
 		return cmp.Or(cmp.Compare(a.archive, b.archive), cmp.Compare(a.entry, b.entry))
 	})
-	for i, f := range g.files {
-		if i == 0 || g.compare(g.files[i-1], f) != 0 {
-			g.groups = append(g.groups, uint32(i))
-		}
+	for i := range sorted {
+		g.files[i] = sorted[i].file
 	}
 }
 
@@ -60,6 +94,8 @@ func compare(g *Generation, a file, h *Generation, b file) int {
 	}
 	return strings.Compare(g.ref(a).Path(), h.ref(b).Path())
 }
+
+func (g *Generation) inode(f file) uint64 { return g.Archives[f.archive].Plan.Inode(int(f.entry)) }
 
 func (g *Generation) hardLinked(f file) bool {
 	return g.Archives[f.archive].HardLinked(int(f.entry))

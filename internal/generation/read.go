@@ -24,7 +24,6 @@ type Data struct {
 	n    int    // bytes had
 	err  error
 	done chan struct{} // has room for one
-	run  func()        // the method, as a value that is made once
 	end  atomic.Int32  // what came first: finished or dropped
 }
 
@@ -35,9 +34,7 @@ const (
 )
 
 func newData(size int) *Data {
-	d := &Data{buf: make([]byte, size), done: make(chan struct{}, 1)}
-	d.run = d.read
-	return d
+	return &Data{buf: make([]byte, size), done: make(chan struct{}, 1)}
 }
 
 // Bytes are the bytes that were read.
@@ -114,7 +111,7 @@ func (a *Archive) start(ctx context.Context, off int64, n int) *Data {
 	d.call.Begin(ctx, a.g.reader.Timeout)
 	a.g.users.Add(1)
 	inFlight.Add(int64(len(d.buf)))
-	go d.run()
+	run(d)
 	return d
 }
 
@@ -145,6 +142,36 @@ func (d *Data) drop() {
 	if !d.end.CompareAndSwap(underWay, dropped) {
 		<-d.done
 		d.Release()
+	}
+}
+
+// maxIdle is how many goroutines wait for reads to do. A new one would have to grow
+// its stack first.
+const maxIdle = 64
+
+var (
+	handover = make(chan *Data)
+	idle     atomic.Int32
+)
+
+// run has a goroutine do a read.
+func run(d *Data) {
+	select {
+	case handover <- d:
+	default:
+		go work(d)
+	}
+}
+
+func work(d *Data) {
+	for {
+		d.read()
+		if idle.Add(1) > maxIdle {
+			idle.Add(-1)
+			return
+		}
+		d = <-handover
+		idle.Add(-1)
 	}
 }
 

@@ -59,26 +59,21 @@ func recorded(is, was source.Identity) bool {
 // recall takes CRCs from the cache for files that are what they were then. It
 // returns how many damaged records it passed over.
 func (g *Generation) recall(c *crccache.Cache) (damaged int, err error) {
-	type wanted struct {
-		key   crccache.Key
-		group uint32 // from archiveGroup on: an archive
-	}
+	// From archiveGroup on a number is that of an archive.
 	const archiveGroup = 1 << 31
-	want := make([]wanted, 0, len(g.files)+len(g.Archives))
+	want := newWanted(len(g.files) + len(g.Archives))
 	for i := range g.groups {
 		for _, f := range g.members(i) {
-			want = append(want, wanted{crccache.KeyOf(g.ref(f).Path()), uint32(i)})
+			want.add(crccache.KeyOf(g.ref(f).Path()), uint32(i))
 		}
 	}
 	for i, a := range g.Archives {
-		want = append(want, wanted{a.publishedKey(), archiveGroup + uint32(i)})
+		want.add(a.publishedKey(), archiveGroup+uint32(i))
 	}
-	byKey := func(w wanted, k crccache.Key) int { return slices.Compare(w.key[:], k[:]) }
-	slices.SortFunc(want, func(a, b wanted) int { return byKey(a, b.key) })
+	want.index()
 	return c.Scan(func(r crccache.Record) {
-		i, ok := slices.BinarySearchFunc(want, r.Key, byKey)
-		for ; ok && i < len(want) && want[i].key == r.Key; i++ {
-			if n := want[i].group; n >= archiveGroup {
+		for n := range want.find(&r.Key) {
+			if n >= archiveGroup {
 				g.Archives[n-archiveGroup].prior = publishedOf(r)
 			} else if group := int(n); recorded(g.identity(g.members(group)[0]), r.Identity) {
 				sum := r.Sum

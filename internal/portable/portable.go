@@ -84,7 +84,7 @@ func Check(p *layout.Plan) (found []string) {
 		found = append(found, "it needs ZIP64 (4 GiB, or 65,535 entries), which BusyBox and macOS before 10.15 can't read: make several archives")
 	}
 	if p.Len() > 0 && p.EntrySize(0) >= math.MaxUint32 {
-		found = append(found, fmt.Sprintf("its first entry (%q) has 4 GiB or more, for which Safari extracts nothing else: give a smaller one a name that comes first", clip(p.Entry(0).Name)))
+		found = append(found, fmt.Sprintf("its first entry (%q) has 4 GiB or more, for which Safari extracts nothing else: give a smaller one a name that comes first", clip(p.EntryName(0))))
 	}
 	if n := len(p.Comment()); n > maxComment {
 		found = append(found, fmt.Sprintf("its comment has %d bytes, and with more than %d bsdtar misses the directory, and so modes and links: shorten it", n, maxComment))

@@ -14,6 +14,9 @@ import (
 // fails if something is left mounted there. It returns the exit code.
 func NoMounts(m *testing.M) int {
 	dir, err := os.MkdirTemp("", "vzip-test-")
+	if err == nil {
+		err = os.Chmod(dir, 0o755) // tests may become other users, who need to get there
+	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1

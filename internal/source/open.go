@@ -7,6 +7,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -26,7 +27,12 @@ type Ref struct {
 }
 
 // Path is the source's absolute path, for messages.
-func (r Ref) Path() string { return filepath.Join(r.Root, r.Rel) }
+func (r Ref) Path() string {
+	if r.Root == "/" || r.Rel == "." || r.Rel == "" || strings.HasSuffix(r.Rel, "/") {
+		return filepath.Join(r.Root, r.Rel)
+	}
+	return r.Root + "/" + r.Rel // both are clean, and there may be millions
+}
 
 // openRoot opens the root folder, for resolving paths only. A link that took the
 // place of a folder on the way since the layout was loaded is not followed: what it
@@ -141,10 +147,9 @@ type Child struct {
 	Err    error  // why it could not be looked at
 }
 
-// ReadDir lists a folder with its own state and that of each of its children, in no
-// particular order. The folder's descriptor is closed again on return, so trees
-// of any depth can be walked. With access set, children that can't be read come
-// with an error.
+// ReadDir lists a folder with its own state and that of each of its children, sorted
+// by name. The folder's descriptor is closed again on return, so trees of any depth
+// can be walked. With access set, children that can't be read come with an error.
 func (r Ref) ReadDir(access bool) (self Stat, children []Child, err error) {
 	root, err := r.openRoot()
 	if err != nil {
@@ -169,28 +174,33 @@ func (r Ref) ReadDir(access bool) (self Stat, children []Child, err error) {
 	if err != nil {
 		return Stat{}, nil, err
 	}
+	slices.Sort(names)
 	children = make([]Child, 0, len(names))
 	for _, name := range names {
-		c := Child{Name: name}
-		r.ask()
-		c.Stat, c.Err = statAt(fd, name, unix.AT_SYMLINK_NOFOLLOW)
-		switch {
-		case c.Err != nil:
-		case c.IsSymlink():
-			c.Target, c.Err = readlinkAt(fd, name)
-		case access && c.IsRegular():
-			c.Err = unix.Faccessat(fd, name, unix.R_OK, unix.AT_EACCESS|unix.AT_SYMLINK_NOFOLLOW)
+		if c := r.child(fd, name, access); c.Err != unix.ENOENT { // deleted meanwhile: listed now it would not be there
+			children = append(children, c)
 		}
-		r.answered()
-		if c.Err == unix.ENOENT {
-			continue // deleted meanwhile: listed a moment later it would not be there
-		}
-		if c.Err != nil {
-			c.Err = &fs.PathError{Op: "stat", Path: path.Join(r.Path(), name), Err: c.Err}
-		}
-		children = append(children, c)
 	}
 	return self, children, nil
+}
+
+// child looks at one name of the open folder fd.
+func (r Ref) child(fd int, name string, access bool) Child {
+	c := Child{Name: name}
+	r.ask()
+	c.Stat, c.Err = statAt(fd, name, unix.AT_SYMLINK_NOFOLLOW)
+	switch {
+	case c.Err != nil:
+	case c.IsSymlink():
+		c.Target, c.Err = readlinkAt(fd, name)
+	case access && c.IsRegular():
+		c.Err = unix.Faccessat(fd, name, unix.R_OK, unix.AT_EACCESS|unix.AT_SYMLINK_NOFOLLOW)
+	}
+	r.answered()
+	if c.Err != nil && c.Err != unix.ENOENT {
+		c.Err = &fs.PathError{Op: "stat", Path: path.Join(r.Path(), name), Err: c.Err}
+	}
+	return c
 }
 
 func readlinkAt(dirfd int, name string) (string, error) {

@@ -1,0 +1,126 @@
+package zipgen
+
+import (
+	"bytes"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+)
+
+// Builder collects entries in order. The zero Builder is ready for use, with the
+// zero Options.
+type Builder struct {
+	options  Options
+	columns  columns
+	names    namesBuilder
+	count    int
+	at       uint64 // where the next local header goes
+	lastSize uint64 // of the entry that was added last
+	dir      uint64 // length of the central directory so far
+	// files are the lengths of the names of files that the last name starts with, or is.
+	files []int
+}
+
+// NewBuilder returns a builder of an archive with these options.
+func NewBuilder(o Options) *Builder { return &Builder{options: o} }
+
+// Add appends an entry. Names must come in ascending bytewise order, with
+// directories' trailing slash; the error wraps one of the sentinels of this
+// package and leaves the builder as it was.
+func (b *Builder) Add(e Entry) error {
+	if err := e.check(); err != nil {
+		return err
+	}
+	last := b.names.last
+	if b.count > 0 && e.Name <= last {
+		if e.Name == last {
+			return fmt.Errorf("%q: %w", clip(e.Name), ErrDuplicate)
+		}
+		return fmt.Errorf("%q after %q: %w", clip(e.Name), clip(last), ErrOrder)
+	}
+	shared := sharedLen(e.Name, last)
+	if parent, ok := b.fileAbove(e.Name, shared); ok {
+		return fmt.Errorf("%q is a file, and %q needs it as a directory: %w", clip(parent), clip(e.Name), ErrDuplicate)
+	}
+	r := record{offset: b.at, size: uint64(e.Size), modTime: e.ModTime, mode: e.Mode}
+	if b.options.Owners {
+		r.mode |= hasOwner
+	}
+	if b.lastSize == uint32max {
+		r.mode |= wideSizes
+	}
+	if b.options.NTFSTimes && !fitsExtendedTimestamp(e.ModTime) && fitsNTFSTime(e.ModTime) {
+		r.mode |= hasNTFSTime
+	}
+	if needsUTF8(e.Name) {
+		r.mode |= utf8Name
+	}
+	at, dir := b.at+uint64(r.localLen(len(e.Name)))+r.size, b.dir+uint64(r.centralLen(len(e.Name)))
+	// What is left over room for end records with the longest comment.
+	if at+dir > math.MaxInt64-1<<20 {
+		return fmt.Errorf("%q: %w: the archive would pass 2^63-1 bytes", clip(e.Name), ErrSize)
+	}
+	b.names.add(e.Name, shared)
+	b.columns.add(&r, b.dir)
+	if b.options.Owners {
+		b.columns.uid.Add(uint64(e.UID))
+		b.columns.gid.Add(uint64(e.GID))
+	}
+	for len(b.files) > 0 && b.files[len(b.files)-1] > shared {
+		b.files = b.files[:len(b.files)-1]
+	}
+	if !r.isDir() {
+		b.files = append(b.files, len(e.Name))
+	}
+	b.at, b.dir, b.lastSize = at, dir, r.size
+	b.count++
+	return nil
+}
+
+// sharedLen returns how many bytes a and b start with in common.
+func sharedLen(a, b string) int {
+	n := 0
+	for n < len(a) && n < len(b) && a[n] == b[n] {
+		n++
+	}
+	return n
+}
+
+// fileAbove looks for a file among name's parents. In bytewise order all names that
+// start with a file's follow it, so that the last name has it in common with name;
+// where it has the next byte as well it was refused itself.
+func (b *Builder) fileAbove(name string, shared int) (string, bool) {
+	_, is := slices.BinarySearch(b.files, shared)
+	return name[:shared], is && name[shared] == '/'
+}
+
+// Archive returns the finished layout. The builder must not be used after.
+func (b *Builder) Archive() (*Archive, error) {
+	comment := b.options.Comment
+	if len(comment) > MaxNameLen {
+		return nil, fmt.Errorf("the comment has %d bytes, at most %d fit", len(comment), MaxNameLen)
+	}
+	e := end{count: uint64(b.count), directory: b.dir, directoryAt: b.at, comment: comment}
+	records := e.append(nil)
+	// A reader looks for this signature from the end. With a comment behind them,
+	// the bytes of the fixed part may make another one, or the start of one.
+	fixed := len(records) - endLen - len(comment)
+	if comment != "" && bytes.Contains(records[fixed+1:], []byte("PK\x05\x06")) {
+		return nil, fmt.Errorf("the comment, with the fields before it, holds the signature of an end record")
+	}
+	b.columns.seal()
+	return &Archive{columns: b.columns, names: b.names.finish(), count: b.count, directoryAt: b.at, directoryLen: b.dir, end: records}, nil
+}
+
+// New lays out an archive of entries in any order. The slice is left as it is.
+func New(entries []Entry, o Options) (*Archive, error) {
+	sorted := slices.SortedFunc(slices.Values(entries), func(a, b Entry) int { return strings.Compare(a.Name, b.Name) })
+	b := NewBuilder(o)
+	for _, e := range sorted {
+		if err := b.Add(e); err != nil {
+			return nil, err
+		}
+	}
+	return b.Archive()
+}
