@@ -23,6 +23,8 @@ inherit-all          internal/generation  TestInherit
 no-drift             internal/generation  TestDifferenceElsewhere
 stale-open           internal/generation  TestDriftedAndDifferent
 same-inode           internal/generation  TestInode
+same-state           internal/generation  TestDateBeforeHashed
+unhashed             internal/generation  TestStart
 same-mtime           internal/generation  TestDate
 torn-cache           internal/crccache    TestBrokenRecords
 anybodys-cache       internal/crccache    TestRefusedF

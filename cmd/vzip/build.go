@@ -152,9 +152,10 @@ type building struct {
 	folder       func(string)           // is told each folder before it is listed
 	newer        func() bool            // tells whether to wait for busy files no longer; nil: never
 	progress     bool                   // show it
+	early        bool                   // leave CRCs that are not known for later
 }
 
-// build makes a generation with all CRCs.
+// build makes a generation, with all CRCs unless it is early.
 func (a *app) build(ctx context.Context, l *layout.Layout, b building) (*generation.Generation, error) {
 	cache, err := a.openCache(l, b.only)
 	if err != nil {
@@ -178,7 +179,7 @@ func (a *app) build(ctx context.Context, l *layout.Layout, b building) (*generat
 		Report:       b.report,
 	}
 	var p *progress
-	if b.progress {
+	if b.progress && !b.early {
 		p = &progress{app: a}
 		o.Start, o.Progress = p.start, p.add
 	}
@@ -198,7 +199,11 @@ func (a *app) build(ctx context.Context, l *layout.Layout, b building) (*generat
 			}
 			done <- r
 		}()
-		r.g, r.err = generation.Build(ctx, l, o)
+		if b.early {
+			r.g, r.err = generation.Scan(ctx, l, o)
+		} else {
+			r.g, r.err = generation.Build(ctx, l, o)
+		}
 	}()
 	var r result
 	select {
@@ -241,6 +246,23 @@ func (f *readFlags) check() error {
 	}
 	return nil
 }
+
+// startFlags are the flags of commands that mount.
+type startFlags struct{ ready string }
+
+func (f *startFlags) add(flags *pflag.FlagSet, ready string) {
+	flags.StringVar(&f.ready, "ready", ready, "when archives become visible: hashed (every CRC-32 is known), or scan (their sizes are; what is not hashed yet is hashed when it is read, all else in the background)")
+}
+
+func (f *startFlags) check() error {
+	if f.ready != "hashed" && f.ready != "scan" {
+		return usageError("--ready %q is not known: use hashed or scan", f.ready)
+	}
+	return nil
+}
+
+// early tells whether archives become visible before all CRCs are known.
+func (f *startFlags) early() bool { return f.ready == "scan" }
 
 // notify is signal.Notify, but for signals that the program was started with as
 // ignored, by nohup or as a script's background job.

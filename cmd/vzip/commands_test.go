@@ -299,14 +299,17 @@ func scriptFaulty(ts *testscript.TestScript, neg bool, args []string) {
 // faultVariable names the environment variable with the socket of a faulty mount.
 func faultVariable(mnt string) string { return "FAULTY_" + filepath.Base(mnt) }
 
-// fault MNT hang|deaf|none makes reads of files hang, until they are interrupted,
-// or even then, or ends that.
+// fault MNT hang|deaf|eio|none makes reads of files hang, until they are interrupted,
+// or even then, or fail, or ends that.
 func scriptFault(ts *testscript.TestScript, neg bool, args []string) {
-	usage(ts, neg, args, 2, 2, "fault MNT hang|deaf|none")
+	usage(ts, neg, args, 2, 2, "fault MNT hang|deaf|eio|none")
 	c := faultfs.Client{Socket: ts.Getenv(faultVariable(args[0]))}
 	switch args[1] {
 	case "hang", "deaf":
 		_, err := c.Add(faultfs.Rule{Ops: []faultfs.Op{faultfs.Read}, Hang: true, Deaf: args[1] == "deaf"})
+		ts.Check(err)
+	case "eio":
+		_, err := c.Add(faultfs.Rule{Ops: []faultfs.Op{faultfs.Read}, Errno: unix.EIO})
 		ts.Check(err)
 	case "none":
 		ts.Check(c.Clear())

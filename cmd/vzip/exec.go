@@ -29,12 +29,14 @@ const execGrace = 10 * time.Second
 
 func (a *app) execCommand() *cobra.Command {
 	var f readFlags
+	var start startFlags
 	cmd := &cobra.Command{
 		Use:                   "exec LAYOUT -- CMD [ARG...]",
 		DisableFlagsInUseLine: true,
 		Short:                 "Run CMD with the archives mounted at $VZIP_MOUNT",
 		Long: "exec mounts the archives at a private place, runs CMD with VZIP_MOUNT set to it,\n" +
-			"unmounts, and ends with CMD's exit code.",
+			"unmounts, and ends with CMD's exit code. CMD starts when the sources are scanned;\n" +
+			"files are hashed when it reads them, and ahead of that.",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if at := cmd.ArgsLenAtDash(); at != 1 || len(args) < 2 {
 				return usageError("exec takes a layout, two dashes and a command: vzip %s", cmd.Use)
@@ -43,17 +45,18 @@ func (a *app) execCommand() *cobra.Command {
 		},
 		ValidArgsFunction: completeLayout(nil),
 		RunE: func(_ *cobra.Command, args []string) error {
-			if err := f.check(); err != nil {
+			if err := errors.Join(f.check(), start.check()); err != nil {
 				return err
 			}
-			return a.exec(args[0], args[1:], &f)
+			return a.exec(args[0], args[1:], &f, start.early())
 		},
 	}
 	f.add(cmd.Flags())
+	start.add(cmd.Flags(), "scan")
 	return cmd
 }
 
-func (a *app) exec(file string, argv []string, f *readFlags) (err error) {
+func (a *app) exec(file string, argv []string, f *readFlags, early bool) (err error) {
 	ctx, stop := untilSignal()
 	defer stop()
 	l, err := a.load(ctx, file, f.timeout)
@@ -76,7 +79,7 @@ func (a *app) exec(file string, argv []string, f *readFlags) (err error) {
 		return mountError(err)
 	}
 	defer os.Remove(dir)
-	s, err := a.serve(ctx, l, dir, vfs.Options{}, f)
+	s, err := a.serve(ctx, l, dir, vfs.Options{}, f, early)
 	if err != nil {
 		return interrupted(err)
 	}
@@ -95,8 +98,12 @@ func (a *app) exec(file string, argv []string, f *readFlags) (err error) {
 	cmd.Env = append(os.Environ(), "VZIP_MOUNT="+dir)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = a.stdin, a.stdout, a.stderr
 	grace, err := runCommand(cmd, signals)
+	s.stopHashing()
 	// What the command left behind may finish reading, unless a signal ended it.
 	a.drain(s.mounted, gone, signals, grace)
+	if exitCode(err) == exitOK && s.failed.Load() {
+		a.log.Warn(fmt.Sprintf("%s ended with exit code 0 though archives could not be read (see above): what it made of them may be wrong", argv[0]))
+	}
 	return err
 }
 

@@ -22,6 +22,7 @@ type mountFlags struct {
 	daemon     bool
 	logFile    string
 	read       readFlags
+	start      startFlags
 	drain      time.Duration
 	watch      bool
 	sweep      time.Duration
@@ -58,6 +59,7 @@ func (a *app) mountCommand() *cobra.Command {
 	flags.BoolVar(&f.allowOther, "allow-other", false, "let other users read the archives too")
 	flags.BoolVar(&f.daemon, "daemon", false, "go on in the background once the archives are visible")
 	f.read.add(flags)
+	f.start.add(flags, "hashed")
 	flags.DurationVar(&f.drain, "drain", 30*time.Second, "how long files that are open may be read on after SIGTERM or SIGINT")
 	flags.BoolVar(&f.watch, "watch", false, "notice changes of sources and layout, and show the new state")
 	flags.DurationVar(&f.sweep, "sweep", 10*time.Minute, "with --watch: how often all sources are looked at, for changes that the kernel did not tell")
@@ -73,6 +75,9 @@ func (f *mountFlags) check() error {
 		return usageError("--drain %v makes no sense: use 0s or more", f.drain)
 	case f.sweep < time.Second:
 		return usageError("--sweep %v makes no sense: use 1s or more", f.sweep)
+	}
+	if err := f.start.check(); err != nil {
+		return err
 	}
 	return f.read.check()
 }
@@ -112,6 +117,8 @@ func (a *app) mount(file, dir string, f *mountFlags, o vfs.Options) error {
 		defer stop()
 	}
 	s := a.newServer(l, dir, &f.read)
+	s.early = f.start.early()
+	s.progress.background, s.progress.status = f.daemon, a.status
 	var w *watcher
 	if f.watch {
 		w = s.newWatcher(f.sweep)
@@ -124,7 +131,7 @@ func (a *app) mount(file, dir string, f *mountFlags, o vfs.Options) error {
 	}
 	defer s.close()
 	visible := fmt.Sprintf("%d archives at %s", len(s.generation().Archives), dir)
-	a.log.Info(visible)
+	a.log.Info(visible + s.unhashed())
 
 	signals := make(chan os.Signal, 2)
 	notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGQUIT)
@@ -141,13 +148,14 @@ func (a *app) mount(file, dir string, f *mountFlags, o vfs.Options) error {
 		}
 	}
 	a.notifyReady()
-	a.status(visible)
+	s.progress.tell(visible)
 	defer s.watchdog()()
 	defer s.boundMemory()()
 	if !early && !s.untilUnmounted(w, gone, signals, hangups) {
 		return nil
 	}
 	a.notifyService(sd.SdNotifyStopping)
+	s.stopHashing()
 	if !a.drain(s.mounted, gone, signals, f.drain) {
 		return &exitError{code: exitFailure} // its readers got errors
 	}

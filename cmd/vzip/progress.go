@@ -16,14 +16,22 @@ import (
 // lineInterval is how often progress is told where there is no terminal.
 const lineInterval = 5 * time.Second
 
+// backgroundLines is of how many such lines a daemon's log gets one.
+const backgroundLines = 12
+
 // progress shows how far the CRCs are: a bar on a terminal, a line now and then
 // elsewhere, nothing where quiet is asked for.
 type progress struct {
-	app   *app
+	app        *app
+	hidden     bool         // show nothing
+	background bool         // of a daemon: no bar, and a line only now and then
+	status     func(string) // if set, is told it, too
+
 	files int
 	total int64
 	begin time.Time
 	done  atomic.Int64
+	about atomic.Pointer[string] // what status says first; nil for nothing
 
 	mu      sync.Mutex // of what follows: a build that hangs is stopped under its feet
 	stopped bool
@@ -39,10 +47,10 @@ func (p *progress) start(files int, bytes int64) {
 	p.end()
 	p.files, p.total, p.begin = files, bytes, time.Now()
 	p.done.Store(0)
-	if p.app.quiet || p.stopped {
+	if p.stopped || p.hidden || p.app.quiet && p.status == nil {
 		return
 	}
-	if isTerminal(p.app.stderr) && p.app.logFormat == "text" {
+	if !p.app.quiet && !p.background && isTerminal(p.app.stderr) && p.app.logFormat == "text" {
 		p.bar = progressbar.NewOptions64(max(bytes, 1),
 			progressbar.OptionSetWriter(p.app.stderr),
 			progressbar.OptionSetDescription("CRC-32"),
@@ -64,6 +72,7 @@ func (p *progress) show() {
 	if p.bar != nil {
 		every = 100 * time.Millisecond
 	}
+	told, lines := time.Now(), 0
 	ticker := time.NewTicker(every)
 	defer ticker.Stop()
 	for {
@@ -74,9 +83,33 @@ func (p *progress) show() {
 		}
 		if p.bar != nil {
 			_ = p.bar.Set64(min(p.done.Load(), p.total-1)) // the last byte would end it
+		}
+		if time.Since(told) < lineInterval {
 			continue
 		}
-		p.app.log.Info(p.line())
+		told = time.Now()
+		if lines++; p.bar == nil && (!p.background || lines%backgroundLines == 0) {
+			p.app.log.Info(p.line())
+		}
+		p.tellStatus(p.line())
+	}
+}
+
+// tell tells status about something, and how far the CRCs are until they are done.
+func (p *progress) tell(about string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.quit == nil {
+		p.status(about)
+		return
+	}
+	p.about.Store(&about)
+	p.tellStatus(p.line())
+}
+
+func (p *progress) tellStatus(line string) {
+	if about := p.about.Load(); p.status != nil && about != nil {
+		p.status(*about + "; " + line)
 	}
 }
 
@@ -109,9 +142,15 @@ func (p *progress) end() {
 func (p *progress) stop(ok bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.stopped {
+		return
+	}
 	p.stopped = true
 	p.end()
-	if !ok {
+	if about := p.about.Load(); about != nil {
+		p.status(*about)
+	}
+	if !ok || p.hidden {
 		return
 	}
 	if p.files == 0 {

@@ -51,6 +51,32 @@ vzip: worked out the CRC-32 of 3 files, 3.0 TB in 10.1s (297 GB/s)
 	})
 }
 
+// While archives are shown a service manager is told all the time, a daemon's log now
+// and then, and at the end what was told first stands alone.
+func TestProgressMeanwhile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, out := newProgress(false)
+		var told []string
+		p.background, p.status = true, func(s string) { told = append(told, s) }
+		p.start(2, 100e6)
+		p.tell("1 archives at /mnt")
+		for end := 4 * time.Second; end < time.Minute; end += 5 * time.Second {
+			time.Sleep(end - time.Since(p.begin))
+			p.add(5e6)
+		}
+		time.Sleep(2 * time.Second) // 61 s
+		p.stop(true)
+		p.stop(false)
+		want := "vzip: CRC-32: 60 MB of 100 MB (60 %), 1.0 MB/s, 40s left\nvzip: worked out the CRC-32 of 2 files, 100 MB in 1m1s (1.6 MB/s)\n"
+		if got := out.String(); got != want {
+			t.Errorf("got\n%s\nwant\n%s", got, want)
+		}
+		if len(told) != 14 || told[3] != "1 archives at /mnt; CRC-32: 15 MB of 100 MB (15 %), 1.0 MB/s, 1m25s left" || told[13] != "1 archives at /mnt" {
+			t.Errorf("status was %q", told)
+		}
+	})
+}
+
 func TestProgressQuiet(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, out := newProgress(true)

@@ -37,6 +37,10 @@ type server struct {
 	old       []*generation.Generation // whose archives may be open yet
 	building  atomic.Bool              // the next one is being built
 	failure   atomic.Value             // why the last reload failed, a string; "" if it did not
+
+	early    bool        // the first generation is shown before all its CRCs are known
+	progress progress    // of hashing meanwhile
+	failed   atomic.Bool // some reader was refused
 }
 
 func (s *server) generation() *generation.Generation { return s.current.Load() }
@@ -45,11 +49,12 @@ func (s *server) generation() *generation.Generation { return s.current.Load() }
 func (s *server) close() { s.generation().Close() }
 
 // serve builds a layout's first generation and mounts it at dir.
-func (a *app) serve(ctx context.Context, l *layout.Layout, dir string, o vfs.Options, f *readFlags) (*server, error) {
+func (a *app) serve(ctx context.Context, l *layout.Layout, dir string, o vfs.Options, f *readFlags, early bool) (*server, error) {
 	// A log whose reader is gone must not end the mount. (Ignored, the signal
 	// would be ignored by what exec runs, too.)
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	s := a.newServer(l, dir, f)
+	s.early, s.progress.hidden = early, true // CMD may write to the terminal
 	if err := s.start(ctx, l, o); err != nil {
 		return nil, err
 	}
@@ -58,14 +63,19 @@ func (a *app) serve(ctx context.Context, l *layout.Layout, dir string, o vfs.Opt
 
 func (a *app) newServer(l *layout.Layout, dir string, f *readFlags) *server {
 	s := &server{app: a, reloading: make(chan struct{}, 1), file: l.Path, dir: dir, reader: a.newReader(f)}
+	s.progress.app = a
 	s.number.Store(1)
 	return s
 }
 
 func (s *server) start(ctx context.Context, l *layout.Layout, o vfs.Options) error {
+	s.early = s.early && canBeEarly(l)
 	g, err := s.next(ctx, l, true)
 	if err != nil {
 		return err
+	}
+	if s.early {
+		s.hash(g)
 	}
 	if o.Source == "" {
 		o.Source = l.Path
@@ -74,6 +84,7 @@ func (s *server) start(ctx context.Context, l *layout.Layout, o vfs.Options) err
 	o.Debug = func(text string) { s.log.Debug(text) }
 	s.mounted, err = vfs.Mount(s.dir, s.files(g, o.AllowOther), o)
 	if err != nil {
+		s.progress.stop(false)
 		g.Close()
 		return mountError(err)
 	}
@@ -93,11 +104,11 @@ func moreProcessors() {
 }
 
 // next builds the generation after the current one.
-func (s *server) next(ctx context.Context, l *layout.Layout, progress bool) (*generation.Generation, error) {
+func (s *server) next(ctx context.Context, l *layout.Layout, first bool) (*generation.Generation, error) {
 	if s.sources != nil {
 		s.sources(l.Sources())
 	}
-	g, err := s.build(ctx, l, building{reader: s.reader, before: s.generation(), report: s.report, folder: s.folder, newer: func() bool { return s.waiting.Load() > 0 }, progress: progress})
+	g, err := s.build(ctx, l, building{reader: s.reader, before: s.generation(), report: s.report, folder: s.folder, newer: func() bool { return s.waiting.Load() > 0 }, progress: first, early: first && s.early})
 	if err != nil {
 		return nil, err
 	}
@@ -124,7 +135,7 @@ func (s *server) files(g *generation.Generation, tell bool) []vfs.File {
 		files[i] = vfs.File{
 			Path: archive.Name, Size: archive.Size(), ModTime: archive.Time, Inode: archive.Inode,
 			Mode: access.Mode, UID: uint32(os.Geteuid()), GID: uint32(os.Getegid()),
-			Content: content{archive},
+			Content: content{archive, s},
 		}
 		if access.HasUID && os.Geteuid() == 0 {
 			files[i].UID = access.UID
@@ -140,22 +151,32 @@ func (s *server) files(g *generation.Generation, tell bool) []vfs.File {
 }
 
 // content is an archive as the mount wants it.
-type content struct{ *generation.Archive }
+type content struct {
+	*generation.Archive
+	s *server
+}
 
 func (c content) Open(ahead bool) (vfs.Handle, error) {
 	l, err := c.Archive.Open(ahead)
 	if err != nil {
+		c.s.failed.Store(true)
 		return nil, err
 	}
-	return lease{l}, nil
+	return lease{l, c.s}, nil
 }
 
 // lease is an open archive as the mount wants it.
-type lease struct{ *generation.Lease }
+type lease struct {
+	*generation.Lease
+	s *server
+}
 
 func (l lease) Read(ctx context.Context, off int64, n int) (vfs.Data, error) {
 	d, err := l.Lease.Read(ctx, off, n)
 	if err != nil {
+		if !errors.Is(err, context.Canceled) {
+			l.s.failed.Store(true)
+		}
 		return nil, err // not a nil *Data
 	}
 	return d, nil
@@ -192,16 +213,21 @@ func (s *server) reload(ctx context.Context) (message string, changed bool, err 
 	begin := time.Now()
 	s.building.Store(true)
 	defer s.building.Store(false)
+	before := s.generation()
+	// The next one is hashed aside, of the present one only what readers wait for.
+	before.Pause()
 	g, err := s.nextFromFile(ctx)
 	if err != nil {
+		before.Resume()
 		return "", false, err
 	}
-	before := s.generation()
 	changes := changes(before, g)
 	if err := s.mounted.Publish(s.files(g, false)); err != nil {
 		g.Close()
+		before.Resume()
 		return "", false, err
 	}
+	s.progress.stop(false)
 	s.current.Store(g)
 	s.retire(before)
 	if len(changes) == 0 {

@@ -106,7 +106,8 @@ func (r *run) work(ctx context.Context) {
 			r.sumFile(ctx, t.file, buf)
 			continue
 		}
-		r.finishPart(t, r.sumRange(ctx, t.large.file, t.start, t.end, t.large.blocks, buf))
+		_, err := sumRange(ctx, t.large.file, t.start, t.end, t.large.blocks, buf, r.Progress, nil)
+		r.finishPart(t, err)
 	}
 }
 
@@ -141,35 +142,41 @@ func (r *run) take(ctx context.Context) (task, bool) {
 	return task{}, false
 }
 
-// takePart hands out the next part with data in it. It starts with the block that
-// the data starts in; the blocks before are nothing but holes.
+// takePart hands out the next part of a large file.
 func (r *run) takePart(ctx context.Context, l *large) (task, bool) {
+	start, end, ok := l.next(ctx, r.Progress)
+	return task{large: l, start: start, end: end}, ok
+}
+
+// next hands out the next part with data in it. It starts with the block that
+// the data starts in; the blocks before are nothing but holes.
+func (l *large) next(ctx context.Context, progress func(int64)) (start, end int64, ok bool) {
 	if l.err == nil {
 		l.err = ctx.Err()
 	}
 	size := l.file.Size()
 	if l.err != nil || l.at >= size {
-		return task{}, false
+		return 0, 0, false
 	}
 	start, _, err := l.file.NextData(l.at)
 	if err != nil {
 		l.err = err
-		return task{}, false
+		return 0, 0, false
 	}
 	if start < size {
 		start -= start % BlockLen
 	}
 	if start > l.at {
 		hole(l.blocks, l.at, start)
-		r.Progress(start - l.at)
+		progress(start - l.at)
 	}
 	l.at = start
 	if start == size {
-		return task{}, false
+		return 0, 0, false
 	}
 	l.at = min(start+partLen, size)
 	l.open++
-	return task{large: l, start: start, end: l.at}, true
+	return start, l.at, true
 }
 
 // opened ends the time in which others wait for a file to turn out large.
@@ -206,7 +213,7 @@ func (r *run) sumFile(ctx context.Context, i int, buf []byte) {
 	if f.Size() > BlockLen {
 		blocks = make([]uint32, Blocks(f.Size()))
 	}
-	err = r.sumRange(ctx, f, 0, f.Size(), blocks, buf)
+	_, err = sumRange(ctx, f, 0, f.Size(), blocks, buf, r.Progress, nil)
 	r.closeFile(i, f, blocks, err)
 }
 
@@ -228,18 +235,19 @@ func (r *run) finishPart(t task, err error) {
 }
 
 // sumRange enters the CRC-32s of a file's blocks from start to end, in bytes.
-// Start is a block's, end is as well or is the file's.
-func (r *run) sumRange(ctx context.Context, f *source.File, start, end int64, blocks []uint32, buf []byte) error {
-	for at := start; at < end; {
+// Start is a block's, end is as well or is the file's. It stops where pause, if set,
+// says so after a read, and returns how far it came.
+func sumRange(ctx context.Context, f *source.File, start, end int64, blocks []uint32, buf []byte, progress func(int64), pause func() bool) (at int64, err error) {
+	for at = start; at < end; {
 		if err := ctx.Err(); err != nil {
-			return err
+			return at, err
 		}
 		data, dataEnd := at, end
 		// A file of one read isn't worth two calls to look for holes.
 		if f.Size() > bufferLen {
 			var err error
 			if data, dataEnd, err = f.NextData(at); err != nil {
-				return err
+				return at, err
 			}
 			// Blocks that are data in part are read whole.
 			data, dataEnd = min(data, end), min(dataEnd, end)
@@ -250,26 +258,29 @@ func (r *run) sumRange(ctx context.Context, f *source.File, start, end int64, bl
 		}
 		if data > at {
 			hole(blocks, at, data)
-			r.Progress(data - at)
+			progress(data - at)
 			at = data
 		}
 		for at < dataEnd {
 			if err := ctx.Err(); err != nil {
-				return err
+				return at, err
 			}
 			p := buf[:min(int64(len(buf)), dataEnd-at)]
 			if err := f.ReadFull(p, at); err != nil {
-				return err
+				return at, err
 			}
 			first := int(at / BlockLen)
 			for i := 0; i*BlockLen < len(p); i++ {
 				blocks[first+i] = crc32.ChecksumIEEE(p[i*BlockLen : min((i+1)*BlockLen, len(p))])
 			}
 			at += int64(len(p))
-			r.Progress(int64(len(p)))
+			progress(int64(len(p)))
+			if at < end && pause != nil && pause() {
+				return at, nil
+			}
 		}
 	}
-	return nil
+	return at, nil
 }
 
 // closeFile hands over a file's CRCs if the file is still what it was.

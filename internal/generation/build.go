@@ -54,10 +54,7 @@ const (
 // Build scans a layout's sources and works out all CRCs. What becomes of files
 // that programs write to meanwhile is for on_busy to say.
 func Build(ctx context.Context, l *layout.Layout, o Options) (*Generation, error) {
-	b := &builder{Options: o, layout: l, told: map[string]bool{}, leave: map[string]bool{}}
-	if b.Reader == nil {
-		b.Reader = verified.NewReader(verified.Options{Timeout: forever})
-	}
+	b := newBuilder(l, o)
 	var last *Generation
 	defer func() {
 		if last != nil {
@@ -69,7 +66,8 @@ func Build(ctx context.Context, l *layout.Layout, o Options) (*Generation, error
 		if round > restless {
 			b.restSince = time.Now().Add(-restFor).UnixNano()
 		}
-		g, err := b.tryInTime(ctx, last)
+		from := last
+		g, err := b.inTime(ctx, func(ctx context.Context) (*Generation, error) { return b.try(ctx, from) })
 		if err == nil {
 			return g, nil
 		}
@@ -102,6 +100,28 @@ func Build(ctx context.Context, l *layout.Layout, o Options) (*Generation, error
 		}
 		pause = min(2*pause, maxPause)
 	}
+}
+
+// Scan is Build, but for working out CRCs that are not known yet, which is for Start
+// to do.
+func Scan(ctx context.Context, l *layout.Layout, o Options) (*Generation, error) {
+	b := newBuilder(l, o)
+	return b.inTime(ctx, func(ctx context.Context) (*Generation, error) {
+		g, err := b.scan(ctx, nil)
+		if err == nil {
+			groups, _ := g.missing()
+			g.early = len(groups) > 0
+		}
+		return g, err
+	})
+}
+
+func newBuilder(l *layout.Layout, o Options) *builder {
+	b := &builder{Options: o, layout: l, told: map[string]bool{}, leave: map[string]bool{}}
+	if b.Reader == nil {
+		b.Reader = verified.NewReader(verified.Options{Timeout: forever})
+	}
+	return b
 }
 
 type builder struct {
@@ -148,9 +168,9 @@ var hanging atomic.Int32
 
 const maxHanging = 4
 
-// tryInTime is try, but gives up when the sources do not answer any more. What hangs
-// then goes on alone, and ends as soon as they do.
-func (b *builder) tryInTime(ctx context.Context, last *Generation) (*Generation, error) {
+// inTime makes a generation, but gives up when the sources do not answer any more. What
+// hangs then goes on alone, and ends as soon as they do.
+func (b *builder) inTime(ctx context.Context, do func(context.Context) (*Generation, error)) (*Generation, error) {
 	if hanging.Load() >= maxHanging {
 		return nil, SourceErrors{&stalledError{after: b.Reader.Timeout, where: "a source that was waited for before"}}
 	}
@@ -169,7 +189,7 @@ func (b *builder) tryInTime(ctx context.Context, last *Generation) (*Generation,
 			}
 			done <- r
 		}()
-		r.g, r.err = b.try(ctx, last)
+		r.g, r.err = do(ctx)
 	}()
 	stopped, stop := b.layout.Pulse.Stopped(b.Reader.Timeout)
 	defer stop()
@@ -231,6 +251,26 @@ func (p *places) all() []string {
 // try returns a generation also where sources failed: with what is known of the
 // others.
 func (b *builder) try(ctx context.Context, last *Generation) (*Generation, error) {
+	g, err := b.scan(ctx, last)
+	if err != nil {
+		return nil, err
+	}
+	err, cacheErr := g.Hash(ctx, b.HashOptions, &b.at)
+	if cacheErr != nil {
+		b.warn(fmt.Sprintf("CRCs are not remembered: %v", cacheErr))
+	}
+	if err == nil && cacheErr != nil && b.MustRemember {
+		err = errors.New("the CRCs that were worked out are lost: make room for them, or use another --cache DIR")
+	}
+	if err != nil && !errors.As(err, new(SourceErrors)) {
+		g.Close()
+		return nil, err
+	}
+	return g, err
+}
+
+// scan makes a generation with the CRCs that are known.
+func (b *builder) scan(ctx context.Context, last *Generation) (*Generation, error) {
 	o := layout.ScanOptions{Only: b.Only, Warn: b.warn, Folder: b.scanning, RestSince: b.restSince}
 	if len(b.leave) > 0 {
 		o.Leave = func(path string) bool { return b.leave[path] }
@@ -248,18 +288,7 @@ func (b *builder) try(ctx context.Context, last *Generation) (*Generation, error
 		}
 	}
 	g.Recall(b.Options)
-	err, cacheErr := g.Hash(ctx, b.HashOptions, &b.at)
-	if cacheErr != nil {
-		b.warn(fmt.Sprintf("CRCs are not remembered: %v", cacheErr))
-	}
-	if err == nil && cacheErr != nil && b.MustRemember {
-		err = errors.New("the CRCs that were worked out are lost: make room for them, or use another --cache DIR")
-	}
-	if err != nil && !errors.As(err, new(SourceErrors)) {
-		g.Close()
-		return nil, err
-	}
-	return g, err
+	return g, nil
 }
 
 // decide says what becomes of files that failed: whether there is a next try, and

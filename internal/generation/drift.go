@@ -225,6 +225,9 @@ var (
 // before it is read: else a change that follows could leave them as they are.
 func (g *Generation) compareNow(key uint64, x drift, begin time.Time, buf []byte) (is source.Identity, same bool, err error) {
 	ref, was, _ := g.Source(key)
+	if a, i := g.at(key); !a.known.get(i) {
+		return g.hashAgain(key, ref, was)
+	}
 	f, is, err := source.OpenNow(ref)
 	if err != nil {
 		return is, false, err

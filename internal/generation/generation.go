@@ -10,7 +10,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
+	"sort"
 	"sync"
 	"sync/atomic"
 
@@ -38,8 +38,10 @@ type Generation struct {
 	report   func(error)
 	mu       sync.Mutex
 	reported map[uint64]string
-	blocks   map[uint32][]uint32 // of the groups that have any, until seal
 	leases   map[*Lease]struct{}
+
+	early   bool                    // published before all CRCs are known
+	hashing atomic.Pointer[hashing] // what works out those that are not known; nil if all are
 
 	drifts drifts
 	users  atomic.Int64
@@ -53,16 +55,21 @@ type file struct{ archive, entry uint32 }
 // New returns the generation of plans, without CRCs yet. It is read with reader;
 // report takes the error of each source that can't be read, once, and may be nil.
 func New(plans []*layout.Plan, reader *verified.Reader, report func(error)) *Generation {
-	g := &Generation{reader: reader, report: report, reported: map[uint64]string{}, blocks: map[uint32][]uint32{}, leases: map[*Lease]struct{}{}}
+	g := &Generation{reader: reader, report: report, reported: map[uint64]string{}, leases: map[*Lease]struct{}{}}
 	g.ctx, g.cancel = context.WithCancel(context.Background())
 	g.users.Store(1)
 	for i, p := range plans {
-		a := &Archive{Plan: p, g: g, index: i, crcs: make([]uint32, p.Len()), known: make([]bool, p.Len())}
+		a := &Archive{Plan: p, g: g, index: i, crcs: make([]uint32, p.Len()), known: newFlags(p.Len())}
 		g.Archives = append(g.Archives, a)
 		for j := range p.Len() {
 			// Empty files are read as well: those of /proc say that they are empty.
-			if !p.IsFile(j) {
-				a.crcs[j], a.known[j] = crc32.ChecksumIEEE([]byte(p.Link(j))), true
+			if p.IsFile(j) {
+				if p.EntrySize(j) > checksum.BlockLen {
+					a.large = append(a.large, large{entry: uint32(j)})
+				}
+			} else {
+				a.crcs[j] = crc32.ChecksumIEEE([]byte(p.Link(j)))
+				a.known.set(j)
 			}
 		}
 	}
@@ -75,6 +82,9 @@ func New(plans []*layout.Plan, reader *verified.Reader, report func(error)) *Gen
 func (g *Generation) Close() {
 	if g.users.Add(-1) == 0 {
 		g.cancel()
+		if h := g.hashing.Load(); h != nil {
+			h.flush()
+		}
 		if g.reader != nil {
 			g.reader.Forget(g)
 		}
@@ -112,17 +122,23 @@ func (g *Generation) Device(key uint64) uint64 {
 // BlockCRC implements [verified.Sources].
 func (g *Generation) BlockCRC(key uint64, n int) (uint32, error) {
 	a, i := g.at(key)
-	if !a.known[i] {
+	if !a.known.get(i) {
 		return 0, errUnknownCRC
 	}
 	if a.EntrySize(i) <= checksum.BlockLen {
 		return a.crcs[i], nil
 	}
-	at, ok := slices.BinarySearchFunc(a.large, uint32(i), func(l large, i uint32) int { return int(int64(l.entry) - int64(i)) })
-	if !ok {
+	at, ok := a.findLarge(i)
+	if !ok || n >= len(a.large[at].blocks) {
 		return 0, errUnknownCRC
 	}
 	return a.large[at].blocks[n], nil
+}
+
+// findLarge looks at no blocks: others may be entering some.
+func (a *Archive) findLarge(i int) (at int, ok bool) {
+	at = sort.Search(len(a.large), func(n int) bool { return int(a.large[n].entry) >= i })
+	return at, at < len(a.large) && int(a.large[at].entry) == i
 }
 
 // Archive is one virtual ZIP file. It is an [io.ReaderAt], safe for any number of
@@ -137,33 +153,39 @@ type Archive struct {
 	g     *Generation
 	index int
 	crcs  []uint32
-	known []bool
+	known flags // which of crcs are worked out
 	large []large
 	stale atomic.Int32 // entries whose source has other bytes now
+	shown published    // what stands for its bytes; set by Date
 	prior published    // what was published last under its name
 }
 
-// large is an entry of more than one block.
+// large is a file of more than one block.
 type large struct {
 	entry  uint32
-	blocks []uint32
+	blocks []uint32 // nil until they are known
 }
 
 var errUnknownCRC = errors.New("its CRC-32 is not worked out yet")
 
 // KnownCRC returns entry i's CRC-32 if it is known.
-func (a *Archive) KnownCRC(i int) (crc uint32, ok bool) { return a.crcs[i], a.known[i] }
+func (a *Archive) KnownCRC(i int) (crc uint32, ok bool) {
+	if !a.known.get(i) {
+		return 0, false
+	}
+	return a.crcs[i], true
+}
 
-// setSum gives a group of equal files their sum.
+// setSum gives a group of equal files their sum. What readers may see of it is
+// written before they find it known.
 func (g *Generation) setSum(group int, sum checksum.Sum) {
 	for _, f := range g.members(group) {
 		a := g.Archives[f.archive]
-		a.crcs[f.entry], a.known[f.entry] = sum.CRC32, true
-	}
-	if sum.Blocks != nil {
-		g.mu.Lock()
-		g.blocks[uint32(group)] = sum.Blocks
-		g.mu.Unlock()
+		if at, ok := a.findLarge(int(f.entry)); ok {
+			a.large[at].blocks = sum.Blocks
+		}
+		a.crcs[f.entry] = sum.CRC32
+		a.known.set(int(f.entry))
 	}
 }
 
@@ -171,37 +193,14 @@ func (g *Generation) setSum(group int, sum checksum.Sum) {
 func (g *Generation) sum(group int) (checksum.Sum, bool) {
 	f := g.members(group)[0]
 	a := g.Archives[f.archive]
-	if !a.known[f.entry] {
+	if !a.known.get(int(f.entry)) {
 		return checksum.Sum{}, false
 	}
 	sum := checksum.Sum{CRC32: a.crcs[f.entry]}
-	if a.EntrySize(int(f.entry)) > checksum.BlockLen {
-		g.mu.Lock()
-		sum.Blocks = g.blocks[uint32(group)]
-		g.mu.Unlock()
-		if sum.Blocks == nil {
-			return checksum.Sum{}, false
-		}
+	if at, ok := a.findLarge(int(f.entry)); ok {
+		sum.Blocks = a.large[at].blocks
 	}
 	return sum, true
-}
-
-// seal puts the CRCs of blocks where reads find them.
-func (g *Generation) seal() {
-	for _, a := range g.Archives {
-		a.large = nil
-	}
-	for group := range g.groups {
-		if blocks := g.blocks[uint32(group)]; blocks != nil {
-			for _, f := range g.members(group) {
-				a := g.Archives[f.archive]
-				a.large = append(a.large, large{f.entry, blocks})
-			}
-		}
-	}
-	for _, a := range g.Archives {
-		slices.SortFunc(a.large, func(a, b large) int { return int(int64(a.entry) - int64(b.entry)) })
-	}
 }
 
 // SourceError is the failure to read a source.

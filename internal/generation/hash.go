@@ -122,7 +122,7 @@ func (g *Generation) members(group int) []file {
 func (g *Generation) missing() (groups []uint32, bytes int64) {
 	for i, start := range g.groups {
 		f := g.files[start]
-		if a := g.Archives[f.archive]; !a.known[f.entry] {
+		if a := g.Archives[f.archive]; !a.known.get(int(f.entry)) {
 			groups = append(groups, uint32(i))
 			bytes += a.EntrySize(int(f.entry))
 		}
@@ -169,7 +169,6 @@ func (e SourceErrors) Unwrap() []error { return e }
 func (g *Generation) Hash(ctx context.Context, o HashOptions, at *places) (err, cacheErr error) {
 	todo, bytes := g.missing()
 	if len(todo) == 0 {
-		g.seal()
 		return nil, nil
 	}
 	if o.Start != nil {
@@ -215,7 +214,6 @@ func (g *Generation) Hash(ctx context.Context, o HashOptions, at *places) (err, 
 	if err != nil {
 		return err, cacheErr
 	}
-	g.seal()
 	if len(failed) > 0 {
 		slices.SortFunc(failed, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
 		return failed, cacheErr

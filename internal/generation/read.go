@@ -76,7 +76,7 @@ func (d *Data) result(ctx context.Context) (*Data, error) {
 // wait waits for the end of a read. drop is for the caller to call, also after an error.
 func (d *Data) wait(ctx context.Context) error {
 	g := d.a.g
-	switch err := verified.Wait(ctx, d.done, time.Now().Add(g.reader.Timeout)); {
+	switch err := d.call.WaitFor(ctx, d.done, g.reader.Timeout); {
 	case err == nil && (d.err == nil || d.err == io.EOF):
 		return nil
 	case err == nil:
@@ -144,7 +144,7 @@ func (d *Data) read() {
 		}
 	}()
 	// Who waits for a slot has not touched its memory yet.
-	if i, ok := d.a.firstFile(d.off, d.want); ok {
+	if i, ok := d.a.firstFile(d.off, d.want); ok && d.a.known.get(i) {
 		key := d.a.key(i)
 		if err := g.reader.Enter(&d.call, g, key); err != nil {
 			g.reportOnce(key, err)
@@ -180,8 +180,8 @@ const forever = 1 << 20 * time.Hour
 
 // CRC32 implements [zipgen.Content].
 func (d *Data) CRC32(i int) (uint32, error) {
-	if !d.a.known[i] {
-		return 0, errUnknownCRC
+	if err := d.hashed(i); err != nil {
+		return 0, err
 	}
 	return d.a.crcs[i], nil
 }
@@ -193,14 +193,38 @@ func (d *Data) ReadEntryAt(i int, p []byte, off int64) error {
 		copy(p, a.Link(i)[off:])
 		return nil
 	}
+	if err := d.hashed(i); err != nil {
+		return err
+	}
 	key := a.key(i)
 	err := a.g.refuse(key)
 	if err == nil {
 		err = a.g.reader.ReadFull(&d.call, a.g, key, p, off)
 	}
+	return d.failed(key, err)
+}
+
+// hashed returns when entry i's CRC is known.
+func (d *Data) hashed(i int) error {
+	g, key := d.a.g, d.a.key(i)
+	if d.a.known.get(i) {
+		if h := g.hashing.Load(); h != nil {
+			h.reads(key)
+		}
+		return nil
+	}
+	err := g.refuse(key)
+	if err == nil {
+		err = g.need(&d.call, key)
+	}
+	return d.failed(key, err)
+}
+
+// failed reports the error of an entry's source, if there is one, and makes it one.
+func (d *Data) failed(key uint64, err error) error {
 	if err == nil {
 		return nil
 	}
-	a.g.reportOnce(key, err)
+	d.a.g.reportOnce(key, err)
 	return &SourceError{err}
 }

@@ -124,7 +124,7 @@ func TestUnknownCRC(t *testing.T) {
 	if _, err := a.ReadAt(make([]byte, 30), a.HeaderOffset(i)); !errors.Is(err, errUnknownCRC) {
 		t.Errorf("got error %v, want %v", err, errUnknownCRC)
 	}
-	if _, err := a.inode(); !errors.Is(err, errUnknownCRC) {
+	if _, err := a.content(); !errors.Is(err, errUnknownCRC) {
 		t.Errorf("Inode: got error %v, want %v", err, errUnknownCRC)
 	}
 }
@@ -137,7 +137,7 @@ func TestInode(t *testing.T) {
 	inode := func(text string) uint64 {
 		t.Helper()
 		var r read
-		n, err := build(t, load(t, dir, text), r.options(t, nil)).Archives[0].inode()
+		n, err := build(t, load(t, dir, text), r.options(t, nil)).Archives[0].content()
 		must(t, err)
 		if n < 2 || n >= 1<<63 {
 			t.Errorf("got inode number %d", n)

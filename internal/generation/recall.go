@@ -14,7 +14,7 @@ func (g *Generation) inherit(before *Generation) {
 	at := 0
 	for group := range g.groups {
 		f := g.members(group)[0]
-		if a := g.Archives[f.archive]; a.known[f.entry] {
+		if a := g.Archives[f.archive]; a.known.get(int(f.entry)) {
 			continue
 		}
 		for at < len(before.groups) && compare(before, before.members(at)[0], g, f) < 0 {

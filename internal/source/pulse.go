@@ -29,6 +29,13 @@ func (p *Pulse) During(f func()) {
 	f()
 }
 
+// Counts returns how much has been answered, and whether something waits for an
+// answer.
+func (p *Pulse) Counts() (answered int64, waits bool) {
+	answered = p.answered.Load() // the order counts: what is asked meanwhile is no sign of trouble
+	return answered, p.asked.Load() > answered
+}
+
 // Stopped returns a channel that is closed when nothing was answered for so long
 // though something was asked; stop ends the watch.
 func (p *Pulse) Stopped(after time.Duration) (stopped <-chan struct{}, stop func()) {
@@ -43,9 +50,7 @@ func (p *Pulse) Stopped(after time.Duration) (stopped <-chan struct{}, stop func
 				return
 			case <-tick.C:
 			}
-			// The order counts: what is asked meanwhile is no sign of trouble.
-			answered := p.answered.Load()
-			if waits := p.asked.Load() > answered; answered != last || !waits {
+			if answered, waits := p.Counts(); answered != last || !waits {
 				last, since = answered, time.Now()
 			} else if time.Since(since) >= after {
 				close(out)

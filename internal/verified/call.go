@@ -14,8 +14,9 @@ import (
 // One goroutine uses it, another may ask it where it hangs.
 type Call struct {
 	ctx      context.Context
-	deadline time.Time
-	begun    int64 // as [now] has it
+	deadline atomic.Int64 // as [now] has it
+	held     atomic.Bool  // the deadline does not count at present
+	begun    int64        // as [now] has it
 
 	key atomic.Uint64 // of the source that it reads
 
@@ -29,7 +30,8 @@ var timers = sync.Pool{New: func() any { return time.NewTimer(time.Hour) }}
 
 // Begin starts the call anew. Nothing of the call before may still run.
 func (c *Call) Begin(ctx context.Context, timeout time.Duration) {
-	c.ctx, c.deadline, c.begun = ctx, time.Now().Add(timeout), now()
+	c.ctx, c.begun = ctx, now()
+	c.Resume(timeout)
 	c.key.Store(0)
 	c.left = false
 }
@@ -41,12 +43,18 @@ const quickly = 2 * time.Millisecond
 // Key returns the source that the call has to do with at present.
 func (c *Call) Key() uint64 { return c.key.Load() }
 
-// Wait waits for done, but not longer than anybody waits for the call.
-func (c *Call) Wait(done <-chan struct{}) error { return Wait(c.ctx, done, c.deadline) }
+// Wait waits for done, but not longer than anybody waits for the call: the error is
+// context.Canceled when nobody does any more, another when it takes too long.
+func (c *Call) Wait(done <-chan struct{}) error { return c.wait(c.ctx, done, 0) }
 
-// Wait waits for done. The error is context.Canceled when nobody waits for it any
-// more, another when it takes too long.
-func Wait(ctx context.Context, done <-chan struct{}, deadline time.Time) error {
+// WaitFor is Wait for somebody else, who came later and waits until ctx ends, or the
+// timeout has passed.
+func (c *Call) WaitFor(ctx context.Context, done <-chan struct{}, timeout time.Duration) error {
+	return c.wait(ctx, done, after(timeout))
+}
+
+// wait waits until the call's deadline, or another one if that is later.
+func (c *Call) wait(ctx context.Context, done <-chan struct{}, deadline int64) error {
 	timer := timers.Get().(*time.Timer)
 	defer timers.Put(timer)
 	defer timer.Stop()
@@ -56,14 +64,18 @@ func Wait(ctx context.Context, done <-chan struct{}, deadline time.Time) error {
 		return nil
 	case <-timer.C:
 	}
-	timer.Reset(time.Until(deadline))
-	select {
-	case <-done:
-		return nil
-	case <-ctx.Done():
-		return context.Canceled // whatever Err may say of it
-	case <-timer.C:
-		return errLate
+	for {
+		timer.Reset(c.remaining(deadline))
+		select {
+		case <-done:
+			return nil
+		case <-ctx.Done():
+			return context.Canceled // whatever Err may say of it
+		case <-timer.C:
+			if c.remaining(deadline) <= 0 {
+				return errLate
+			}
+		}
 	}
 }
 

@@ -63,13 +63,21 @@ var start = time.Now()
 
 func now() int64 { return int64(time.Since(start)) + 1 }
 
-// enter waits for a slot.
-func (d *device) enter(c *Call) error {
+// ask tells whether it is worth asking the device something.
+func (d *device) ask() error {
 	if late := d.late.Load(); late > d.answered.Load() && !seeded.On("no-breaker") {
 		last, t := d.probed.Load(), now()
 		if t-last < int64(probeEvery) || !d.probed.CompareAndSwap(last, t) {
 			return errNoProbe
 		}
+	}
+	return nil
+}
+
+// enter waits for a slot.
+func (d *device) enter(c *Call) error {
+	if err := d.ask(); err != nil {
+		return err
 	}
 	select {
 	case d.slots <- struct{}{}:
@@ -92,7 +100,7 @@ func (d *device) enter(c *Call) error {
 }
 
 func (d *device) queue(c *Call) error {
-	timer := time.NewTimer(time.Until(c.deadline))
+	timer := time.NewTimer(c.remaining(0))
 	defer timer.Stop()
 	select {
 	case d.slots <- struct{}{}:
