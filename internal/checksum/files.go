@@ -14,7 +14,7 @@ import (
 const (
 	// bufferLen is the size of one read: large enough to make system calls
 	// cheap, small enough to stay in a core's cache until it is summed.
-	bufferLen = 1 << 20
+	bufferLen = 256 << 10
 	// partLen is the size of the parts that a large file is cut into, in bytes.
 	// Reads and parts are whole blocks.
 	partLen = 32 << 20
