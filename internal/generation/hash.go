@@ -175,6 +175,8 @@ func (g *Generation) Hash(ctx context.Context, o HashOptions, at *places) (err, 
 		o.Start(len(todo), bytes)
 	}
 	begin := time.Now()
+	var roots source.Roots
+	defer roots.Close()
 	var mu sync.Mutex
 	var failed SourceErrors
 	first := func(i int) file { return g.members(int(todo[i]))[0] }
@@ -183,7 +185,7 @@ func (g *Generation) Hash(ctx context.Context, o HashOptions, at *places) (err, 
 		Open: func(ctx context.Context, i int) (*source.File, error) {
 			f := first(i)
 			at.enter(g.ref(f).Path())
-			return openAtRest(ctx, g.ref(f), g.identity(f), begin)
+			return openAtRest(ctx, &roots, g.ref(f), g.identity(f), begin)
 		},
 		Check: func(i int, f *source.File) error {
 			if seeded.On("no-check-after-hash") {
@@ -234,8 +236,8 @@ func (e *fileError) Unwrap() error { return e.err }
 // openAtRest opens a file that was scanned as id, and waits until a change to it
 // would show in its times. Files whose last change is ahead of the clock wait once
 // a run, not each: their times mean nothing, and so their CRCs are not remembered.
-func openAtRest(ctx context.Context, ref source.Ref, id source.Identity, begin time.Time) (*source.File, error) {
-	f, err := source.Open(ref, id)
+func openAtRest(ctx context.Context, roots *source.Roots, ref source.Ref, id source.Identity, begin time.Time) (*source.File, error) {
+	f, err := roots.Open(ref, id)
 	if err != nil {
 		return nil, err
 	}

@@ -242,7 +242,7 @@ func TestOpenAtRest(t *testing.T) {
 	write(t, dir, map[string]string{"x": "12345"})
 	stat, err := ref.Lstat()
 	must(t, err)
-	f, err := openAtRest(context.Background(), ref, stat.Identity, time.Now().Add(-time.Hour))
+	f, err := openAtRest(context.Background(), new(source.Roots), ref, stat.Identity, time.Now().Add(-time.Hour))
 	must(t, err)
 	f.Close()
 	if since := time.Since(time.Unix(0, stat.Ctime)); since < 15*time.Millisecond {
@@ -251,7 +251,7 @@ func TestOpenAtRest(t *testing.T) {
 	writer, err := os.OpenFile(ref.Path(), os.O_WRONLY, 0)
 	must(t, err)
 	defer writer.Close()
-	if f, err := openAtRest(context.Background(), ref, stat.Identity, time.Now()); !errors.As(err, new(*source.BusyError)) {
+	if f, err := openAtRest(context.Background(), new(source.Roots), ref, stat.Identity, time.Now()); !errors.As(err, new(*source.BusyError)) {
 		t.Errorf("open for writing: got %v and error %v, want a BusyError", f, err)
 	}
 }

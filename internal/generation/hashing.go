@@ -230,11 +230,11 @@ func (h *hashing) do(j *job, buf []byte) {
 func (h *hashing) open(j *job) error {
 	ref, id, _ := h.g.Source(j.key)
 	ref.Pulse = &j.pulse
-	f, err := openAtRest(h.g.ctx, ref, id, h.begin)
+	f, err := openAtRest(h.g.ctx, nil, ref, id, h.begin)
 	// Readers have descriptors, too; some are free again soon.
 	for try := 0; try < 50 && (errors.Is(err, unix.EMFILE) || errors.Is(err, unix.ENFILE)); try++ {
 		time.Sleep(20 * time.Millisecond)
-		f, err = openAtRest(h.g.ctx, ref, id, h.begin)
+		f, err = openAtRest(h.g.ctx, nil, ref, id, h.begin)
 	}
 	if err != nil {
 		return err
