@@ -90,16 +90,16 @@ func (s *server) start(ctx context.Context, l *layout.Layout, o vfs.Options) err
 	}
 	s.current.Store(g)
 	s.takeReserve()
-	moreProcessors()
+	oneMoreProcessor()
 	return nil
 }
 
-// moreProcessors lets the runtime use two threads more at once. Those that wait for
+// oneMoreProcessor lets the runtime use one thread more at once. Those that wait for
 // requests of the kernel count until the runtime notices that they wait, while there is
 // work to do.
-func moreProcessors() {
+func oneMoreProcessor() {
 	if os.Getenv("GOMAXPROCS") == "" {
-		runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + 2)
+		runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + 1)
 	}
 }
 
