@@ -96,7 +96,7 @@ func (s *server) start(ctx context.Context, l *layout.Layout, o vfs.Options) err
 
 // oneMoreProcessor lets the runtime use one thread more at once. Those that wait for
 // requests of the kernel count until the runtime notices that they wait, while there is
-// work to do.
+// work to do. From here on the runtime follows no change of the CPU limit.
 func oneMoreProcessor() {
 	if os.Getenv("GOMAXPROCS") == "" {
 		runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + 1)

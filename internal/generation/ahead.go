@@ -2,12 +2,10 @@ package generation
 
 import (
 	"context"
-	"errors"
 	"sync"
 	"sync/atomic"
 
 	"vzip/internal/checksum"
-	"vzip/internal/verified"
 	"vzip/zipgen"
 )
 
@@ -59,24 +57,22 @@ func (r *readAhead) read(ctx context.Context, a *Archive, off int64, n int) (*By
 		if !b.wait[i] {
 			continue
 		}
-		err := d.wait(ctx)
+		ended, err := d.wait(ctx)
 		r.settle(d, err == nil)
 		if err == nil {
 			continue
 		}
-		for j, wait := range b.wait[i+1 : b.n] {
-			if wait {
-				r.settle(b.from[i+1+j], false)
+		for j, wait := range b.wait[i:b.n] { // nobody else waits for these
+			if d := b.from[i+j]; wait {
+				r.settle(d, false)
+				d.a.g.reader.Abandon(&d.call)
 			}
 		}
-		if errors.Is(err, context.Canceled) {
-			d.a.g.reader.Abandon(&d.call)
-		}
 		b.Release()
-		if errors.Is(err, context.Canceled) || errors.As(err, new(*verified.TimeoutError)) {
-			return nil, err
+		if ended {
+			return nil, nil // it may have failed some time ago
 		}
-		return nil, nil // it may have failed some time ago
+		return nil, err
 	}
 	for i, d := range b.from[:b.n] {
 		b.parts[i] = d.buf[max(0, off-d.off):min(int64(d.n), off+int64(n)-d.off)]
@@ -112,6 +108,9 @@ func (r *readAhead) take(a *Archive, off int64, n int, b *Bytes) bool {
 	}
 	size := int64(min(max(aheadLeast, n<<min(r.row, 8)), aheadPart))
 	beyond := min(aheadBeyond, 4*size)
+	if aheadBytes.Load()+r.next-at > aheadMost {
+		return false
+	}
 	for len(r.parts) < aheadParts && at < min(r.next+beyond, a.Size()) && aheadBytes.Load() < aheadMost {
 		end := a.cut(at, size)
 		d := a.start(context.Background(), at, int(end-at))

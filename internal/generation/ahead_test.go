@@ -3,6 +3,7 @@ package generation
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -14,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"vzip/internal/require"
+	"vzip/internal/verified"
 )
 
 // largeArchive is of one large file and many small ones.
@@ -92,7 +94,8 @@ func TestReadAheadFails(t *testing.T) {
 		for _, p := range l.ahead.parts {
 			if !p.ready {
 				<-p.done
-				p.err = unix.EIO // as a device may have said at that time
+				// As was true at that time.
+				p.err = []error{unix.EIO, &SourceError{&verified.TimeoutError{}}}[failed%2]
 				failed++
 				p.done <- struct{}{}
 			}
@@ -100,6 +103,36 @@ func TestReadAheadFails(t *testing.T) {
 	}
 	if failed == 0 {
 		t.Error("nothing is read ahead")
+	}
+}
+
+// Who gives up gives up all that was begun for it alone.
+func TestReadAheadCanceled(t *testing.T) {
+	a := largeArchive(t)
+	l, err := a.Open(true)
+	must(t, err)
+	defer l.Close()
+	const n = 128 << 10
+	var hang []*Data
+	for i := range int64(3) {
+		d := newData(make([]byte, n), false)
+		d.a, d.off, d.want = a, i*n, n
+		d.users.Store(2)
+		d.call.Begin(context.Background(), time.Hour)
+		aheadBytes.Add(n)
+		l.ahead.parts = append(l.ahead.parts, part{Data: d})
+		hang = append(hang, d)
+	}
+	l.ahead.row = 5
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if _, err := l.Read(ctx, 0, 2*n); !errors.Is(err, context.Canceled) {
+		t.Errorf("got error %v, want %v", err, context.Canceled)
+	}
+	for i, d := range hang {
+		if !d.call.Left() || d.users.Load() != 1 {
+			t.Errorf("part %d: given up: %v, with %d users, want 1", i, d.call.Left(), d.users.Load())
+		}
 	}
 }
 

@@ -66,28 +66,29 @@ func (a *Archive) start(ctx context.Context, off int64, n int) *Data {
 
 // result waits for a read that start began.
 func (d *Data) result(ctx context.Context) (*Data, error) {
-	if err := d.wait(ctx); err != nil {
+	if _, err := d.wait(ctx); err != nil {
 		d.drop()
 		return nil, err
 	}
 	return d, nil
 }
 
-// wait waits for the end of a read. drop is for the caller to call, also after an error.
-func (d *Data) wait(ctx context.Context) error {
+// wait waits for the end of a read, and tells whether it has ended. drop is for the
+// caller to call, also after an error.
+func (d *Data) wait(ctx context.Context) (ended bool, err error) {
 	g := d.a.g
 	switch err := d.call.WaitFor(ctx, d.done, g.reader.Timeout); {
 	case err == nil && (d.err == nil || d.err == io.EOF):
-		return nil
+		return true, nil
 	case err == nil:
-		return d.err
+		return true, d.err
 	case errors.Is(err, context.Canceled):
-		return err
+		return false, err
 	}
 	key := d.call.Key()
-	err := g.reader.Late(&d.call, g)
+	err = g.reader.Late(&d.call, g)
 	g.reportOnce(key, err)
-	return &SourceError{err}
+	return false, &SourceError{err}
 }
 
 // drop ends the use of a read that nobody else waits for, and that may go on.

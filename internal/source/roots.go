@@ -31,23 +31,32 @@ func (r *Roots) Open(ref Ref, id Identity) (*File, error) {
 }
 
 func (r *Roots) get(ref Ref) (fd int, ok bool) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if fd, ok := r.fds[ref.Root]; ok {
-		return fd, true
+	fd, ok, full := r.have(ref)
+	if ok || full {
+		return fd, ok
 	}
-	if len(r.fds) >= mostRoots {
-		return -1, false
-	}
-	fd, err := ref.openRoot()
+	opened, err := ref.openRoot() // it may hang, and others need not wait for it
 	if err != nil {
 		return -1, false
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if fd, ok := r.fds[ref.Root]; ok || len(r.fds) >= mostRoots {
+		unix.Close(opened)
+		return fd, ok
 	}
 	if r.fds == nil {
 		r.fds = map[string]int{}
 	}
-	r.fds[ref.Root] = fd
-	return fd, true
+	r.fds[ref.Root] = opened
+	return opened, true
+}
+
+func (r *Roots) have(ref Ref) (fd int, ok, full bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	fd, ok = r.fds[ref.Root]
+	return fd, ok, len(r.fds) >= mostRoots
 }
 
 // mostRoots bounds the descriptors of Roots.
