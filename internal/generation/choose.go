@@ -50,9 +50,8 @@ func (h *hashing) chooseUnasked(now time.Time) *job {
 			h.rest = now.Add(retryEvery)
 		case !far:
 			h.rest = now.Add(restAfter)
-			if len(h.jobs) == 0 {
-				h.finish()
-			}
+			h.idle = true
+			h.finishIfDone()
 		}
 		return nil
 	}

@@ -54,7 +54,13 @@ func (h *hashing) end(j *job, sum checksum.Sum, err error) {
 		h.g.reader.Answered(h.g, j.key)
 		h.remember(ref, id, sum)
 	}
-	if h.unknown == 0 && h.adding == 0 {
+	h.finishIfDone()
+}
+
+// finishIfDone tells that all is done, or all that can be, once nobody is at work and
+// all sums are in the cache. The lock is held.
+func (h *hashing) finishIfDone() {
+	if h.adding == 0 && (h.unknown == 0 || h.idle && len(h.jobs) == 0) {
 		h.finish()
 	}
 }
@@ -116,7 +122,7 @@ func (h *hashing) tell(j *job, urgent bool, f failure, is source.Identity) {
 	g.reportOnce(j.key, f.err)
 }
 
-// finish tells that all is done, or all that can be. The lock is held.
+// finish is for finishIfDone.
 func (h *hashing) finish() {
 	if h.unknown == 0 {
 		h.g.hashing.CompareAndSwap(h, nil)
