@@ -50,8 +50,9 @@ func (h *hashing) chooseUnasked(now time.Time) *job {
 			h.rest = now.Add(retryEvery)
 		case !far:
 			h.rest = now.Add(restAfter)
-			h.idle = true
-			h.finishIfDone()
+			if len(h.jobs) == 0 && h.adding == 0 {
+				h.finish()
+			}
 		}
 		return nil
 	}

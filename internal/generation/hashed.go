@@ -54,13 +54,7 @@ func (h *hashing) end(j *job, sum checksum.Sum, err error) {
 		h.g.reader.Answered(h.g, j.key)
 		h.remember(ref, id, sum)
 	}
-	h.finishIfDone()
-}
-
-// finishIfDone tells that all is done, or all that can be, once nobody is at work and
-// all sums are in the cache. The lock is held.
-func (h *hashing) finishIfDone() {
-	if h.adding == 0 && (h.unknown == 0 || h.idle && len(h.jobs) == 0) {
+	if h.unknown == 0 && h.adding == 0 {
 		h.finish()
 	}
 }
@@ -122,7 +116,7 @@ func (h *hashing) tell(j *job, urgent bool, f failure, is source.Identity) {
 	g.reportOnce(j.key, f.err)
 }
 
-// finish is for finishIfDone.
+// finish tells that all is done, or all that can be, and is in the cache. The lock is held.
 func (h *hashing) finish() {
 	if h.unknown == 0 {
 		h.g.hashing.CompareAndSwap(h, nil)

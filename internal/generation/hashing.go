@@ -37,7 +37,6 @@ type hashing struct {
 	failed  map[uint32]failure
 	unknown int       // groups
 	adding  int       // sums, to the cache
-	idle    bool      // once there was nothing left to begin
 	paused  bool      // nothing is done that no reader waits for
 	rest    time.Time // nothing is begun before that no reader waits for
 	over    bool      // Finished was called
