@@ -9,11 +9,8 @@ import (
 // time, past the kernel's cache: a block of 128 KiB is read and checked for 4 KiB,
 // unless it is remembered.
 func checking(b *bench) error {
-	d, err := b.makeData("checking", files{8, int64(b.scaled(128 * mib))})
+	d, err := b.makeHashed("checking", files{8, int64(b.scaled(128 * mib))})
 	if err != nil {
-		return err
-	}
-	if err := b.remember(d); err != nil {
 		return err
 	}
 	count := b.scaled(20000)

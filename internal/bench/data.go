@@ -97,6 +97,15 @@ func (b *bench) makeZIP(d *dataset) error {
 // remember has every CRC remembered.
 func (b *bench) remember(d *dataset) error { return b.do(b.vzip, "hash", "--quiet", d.layout) }
 
+// makeHashed makes a dataset whose CRCs are remembered.
+func (b *bench) makeHashed(name string, sets ...files) (*dataset, error) {
+	d, err := b.makeData(name, sets...)
+	if err != nil {
+		return nil, err
+	}
+	return d, b.remember(d)
+}
+
 // filler writes files of random bytes, cheaply.
 type filler struct {
 	block []byte // 1 MiB

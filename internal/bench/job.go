@@ -25,11 +25,8 @@ with zipfile.ZipFile(sys.argv[1], "w", zipfile.ZIP_STORED) as z:
 func job(b *bench) error {
 	scale := b.scale * b.fit(int64(8*gib*b.scale), 2)
 	part := func(n int64) int64 { return max(1, int64(float64(n)*scale)) }
-	d, err := b.makeData("job", files{6, part(gib)}, files{int(part(1024)), mib}, files{int(part(65536)), 16 * kib})
+	d, err := b.makeHashed("job", files{6, part(gib)}, files{int(part(1024)), mib}, files{int(part(65536)), 16 * kib})
 	if err != nil {
-		return err
-	}
-	if err := b.remember(d); err != nil {
 		return err
 	}
 	makers := []struct {

@@ -48,11 +48,8 @@ var matrixReaders = []matrixReader{
 
 // matrix has every program read through every mode.
 func matrix(b *bench) error {
-	d, err := b.makeData("matrix", files{4, int64(b.scaled(128 * mib))}, files{b.scaled(2000), 64 * kib})
+	d, err := b.makeHashed("matrix", files{4, int64(b.scaled(128 * mib))}, files{b.scaled(2000), 64 * kib})
 	if err != nil {
-		return err
-	}
-	if err := b.remember(d); err != nil {
 		return err
 	}
 	to, err := b.inMemory()

@@ -27,11 +27,8 @@ type latencies struct {
 
 // random reads blocks at random places of an archive, in fresh mounts.
 func random(b *bench) error {
-	d, err := b.makeData("random", files{b.scaled(100000), 16 * kib})
+	d, err := b.makeHashed("random", files{b.scaled(100000), 16 * kib})
 	if err != nil {
-		return err
-	}
-	if err := b.remember(d); err != nil {
 		return err
 	}
 	if err := b.makeZIP(d); err != nil {

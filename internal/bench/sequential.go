@@ -47,11 +47,8 @@ func sequential(b *bench) error {
 		} else {
 			f.count = max(1, int(float64(f.count)*part))
 		}
-		d, err := b.makeData(set.name, f)
+		d, err := b.makeHashed(set.name, f)
 		if err != nil {
-			return err
-		}
-		if err := b.remember(d); err != nil {
 			return err
 		}
 		if err := b.makeZIP(d); err != nil {

@@ -285,21 +285,29 @@ func sumRange(ctx context.Context, f *source.File, start, end int64, blocks []ui
 
 // closeFile hands over a file's CRCs if the file is still what it was.
 func (r *run) closeFile(i int, f *source.File, blocks []uint32, err error) {
+	var sum Sum
 	if err == nil {
-		err = f.CheckEnd()
+		sum, err = sumOf(f, blocks)
 	}
 	if err == nil {
 		err = r.Check(i, f)
 	}
-	size := f.Size()
 	f.Close()
 	if err != nil {
-		r.Done(i, Sum{}, err)
-		return
+		sum = Sum{}
 	}
+	r.Done(i, sum, err)
+}
+
+// sumOf returns the sum of a file all of whose blocks are summed.
+func sumOf(f *source.File, blocks []uint32) (Sum, error) {
+	if err := f.CheckEnd(); err != nil {
+		return Sum{}, err
+	}
+	size := f.Size()
 	sum := Sum{CRC32: Join(blocks[:Blocks(size)], size)}
 	if size > BlockLen {
 		sum.Blocks = blocks
 	}
-	r.Done(i, sum, nil)
+	return sum, nil
 }

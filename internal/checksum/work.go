@@ -106,13 +106,5 @@ func (w *Work) Sum() (Sum, error) {
 	if w.l.err != nil {
 		return Sum{}, w.l.err
 	}
-	if err := w.l.file.CheckEnd(); err != nil {
-		return Sum{}, err
-	}
-	size := w.l.file.Size()
-	sum := Sum{CRC32: Join(w.l.blocks, size)}
-	if size > BlockLen {
-		sum.Blocks = w.l.blocks
-	}
-	return sum, nil
+	return sumOf(w.l.file, w.l.blocks)
 }

@@ -40,7 +40,7 @@ func (h *hashing) chooseUnasked(now time.Time) *job {
 		key, ok, far := h.order.pick(h.at.Load(), h.reading(now), func(key uint64) bool { return h.free(key, now) })
 		switch {
 		case ok && h.g.reader.Ask(h.g, key) == nil:
-			j := h.newJob(h.g.groupOf(key))
+			j := h.newJob(h.group(key))
 			h.begun = append(h.begun, j)
 			return j
 		case ok: // readers had no answer there
@@ -78,7 +78,7 @@ func (h *hashing) newJob(group uint32) *job {
 
 // free tells whether a file can be begun that no reader waits for.
 func (h *hashing) free(key uint64, now time.Time) bool {
-	group := h.g.groupOf(key)
+	group := h.group(key)
 	f, failed := h.failed[group]
 	device := h.g.Device(key)
 	return h.jobs[group] == nil && h.silent[device] == 0 && now.Sub(h.quiet[device]) >= retryEvery && (!failed || f.passing() && f.due(now))

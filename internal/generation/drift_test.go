@@ -5,9 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -26,18 +24,8 @@ func served(t *testing.T, dir string, content string, cache *crccache.Cache) (a 
 	time.Sleep(25 * time.Millisecond) // a later change gets another stamp
 	var r read
 	o := r.options(t, cache)
-	var mu sync.Mutex
-	var list []string
-	o.Report = func(err error) {
-		mu.Lock()
-		defer mu.Unlock()
-		list = append(list, err.Error())
-	}
-	return build(t, load(t, dir, twoArchives), o).Archives[0], func() []string {
-		mu.Lock()
-		defer mu.Unlock()
-		return slices.Clone(list)
-	}
+	list := o.reports()
+	return build(t, load(t, dir, twoArchives), o).Archives[0], list
 }
 
 func readData(a *Archive) (string, error) {

@@ -175,8 +175,7 @@ func (g *Generation) Hash(ctx context.Context, o HashOptions, at *places) (err, 
 		o.Start(len(todo), bytes)
 	}
 	begin := time.Now()
-	var roots source.Roots
-	defer roots.Close()
+	defer g.reader.Forget(g) // the sources' roots; nothing else is open yet
 	var mu sync.Mutex
 	var failed SourceErrors
 	first := func(i int) file { return g.members(int(todo[i]))[0] }
@@ -185,7 +184,7 @@ func (g *Generation) Hash(ctx context.Context, o HashOptions, at *places) (err, 
 		Open: func(ctx context.Context, i int) (*source.File, error) {
 			f := first(i)
 			at.enter(g.ref(f).Path())
-			return openAtRest(ctx, &roots, g.ref(f), g.identity(f), begin)
+			return g.openAtRest(ctx, g.Archives[f.archive].key(int(f.entry)), nil, begin)
 		},
 		Check: func(i int, f *source.File) error {
 			if seeded.On("no-check-after-hash") {
@@ -233,11 +232,16 @@ type fileError struct {
 func (e *fileError) Error() string { return e.err.Error() }
 func (e *fileError) Unwrap() error { return e.err }
 
-// openAtRest opens a file that was scanned as id, and waits until a change to it
-// would show in its times. Files whose last change is ahead of the clock wait once
-// a run, not each: their times mean nothing, and so their CRCs are not remembered.
-func openAtRest(ctx context.Context, roots *source.Roots, ref source.Ref, id source.Identity, begin time.Time) (*source.File, error) {
-	f, err := roots.Open(ref, id)
+// openAtRest opens a file as it was scanned, and waits until a change to it would show
+// in its times. Files whose last change is ahead of the clock wait once a run, not each:
+// their times mean nothing, and so their CRCs are not remembered. pulse, if set, is told
+// what is asked and answered.
+func (g *Generation) openAtRest(ctx context.Context, key uint64, pulse *source.Pulse, begin time.Time) (*source.File, error) {
+	ref, id, root := g.Source(key)
+	if pulse != nil {
+		ref.Pulse = pulse
+	}
+	f, err := g.reader.Open(g, ref, root, id)
 	if err != nil {
 		return nil, err
 	}

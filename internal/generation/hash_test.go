@@ -15,6 +15,7 @@ import (
 
 	"vzip/internal/crccache"
 	"vzip/internal/source"
+	"vzip/internal/verified"
 	"vzip/layout"
 )
 
@@ -238,20 +239,23 @@ func TestChangesAfterRead(t *testing.T) {
 func TestOpenAtRest(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	ref := source.Ref{Root: dir, Rel: "x"}
-	write(t, dir, map[string]string{"x": "12345"})
-	stat, err := ref.Lstat()
+	write(t, dir, map[string]string{"src/x": "12345"})
+	plans, err := load(t, dir, oneArchive).Scan(context.Background(), layout.ScanOptions{})
 	must(t, err)
-	f, err := openAtRest(context.Background(), new(source.Roots), ref, stat.Identity, time.Now().Add(-time.Hour))
+	g := New(plans, verified.NewReader(verified.Options{Timeout: time.Minute}), nil)
+	defer g.Close()
+	a := g.Archives[0]
+	i, _ := a.Find("src/x")
+	f, err := g.openAtRest(context.Background(), a.key(i), nil, time.Now().Add(-time.Hour))
 	must(t, err)
 	f.Close()
-	if since := time.Since(time.Unix(0, stat.Ctime)); since < 15*time.Millisecond {
+	if since := time.Since(time.Unix(0, a.Identity(i).Ctime)); since < 15*time.Millisecond {
 		t.Errorf("it was opened %v after it was written", since)
 	}
-	writer, err := os.OpenFile(ref.Path(), os.O_WRONLY, 0)
+	writer, err := os.OpenFile(filepath.Join(dir, "src/x"), os.O_WRONLY, 0)
 	must(t, err)
 	defer writer.Close()
-	if f, err := openAtRest(context.Background(), new(source.Roots), ref, stat.Identity, time.Now()); !errors.As(err, new(*source.BusyError)) {
+	if f, err := g.openAtRest(context.Background(), a.key(i), nil, time.Now()); !errors.As(err, new(*source.BusyError)) {
 		t.Errorf("open for writing: got %v and error %v, want a BusyError", f, err)
 	}
 }

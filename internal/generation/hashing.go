@@ -1,13 +1,10 @@
 package generation
 
 import (
-	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"vzip/internal/checksum"
 	"vzip/internal/source"
@@ -28,6 +25,8 @@ type hashing struct {
 	urgent atomic.Int32 // how many could be taken from queue
 	dirty  atomic.Bool  // something is to be remembered
 	writes atomic.Bool  // it is being written
+
+	groups [][]uint32 // of each archive's entries
 
 	mu      sync.Mutex
 	order   order
@@ -129,6 +128,14 @@ func (g *Generation) Start(o StartOptions) bool {
 		g: g, StartOptions: o, begin: time.Now(), order: newOrder(g), unknown: len(groups),
 		jobs: map[uint32]*job{}, failed: map[uint32]failure{}, silent: map[uint64]int{}, quiet: map[uint64]time.Time{},
 	}
+	for _, a := range g.Archives {
+		h.groups = append(h.groups, make([]uint32, a.Len()))
+	}
+	for group := range g.groups {
+		for _, f := range g.members(group) {
+			h.groups[f.archive][f.entry] = uint32(group)
+		}
+	}
 	h.when.Store(-int64(readFor))
 	g.hashing.Store(h)
 	h.mu.Lock()
@@ -157,6 +164,12 @@ func (g *Generation) Resume() {
 		h.kick()
 		h.mu.Unlock()
 	}
+}
+
+// group returns the group that a file is in.
+func (h *hashing) group(key uint64) uint32 {
+	a, i := h.g.at(key)
+	return h.groups[a.index][i]
 }
 
 // kick starts as many workers as there may be; those who find nothing to do end. The
@@ -228,14 +241,7 @@ func (h *hashing) do(j *job, buf []byte) {
 }
 
 func (h *hashing) open(j *job) error {
-	ref, id, _ := h.g.Source(j.key)
-	ref.Pulse = &j.pulse
-	f, err := openAtRest(h.g.ctx, nil, ref, id, h.begin)
-	// Readers have descriptors, too; some are free again soon.
-	for try := 0; try < 50 && (errors.Is(err, unix.EMFILE) || errors.Is(err, unix.ENFILE)); try++ {
-		time.Sleep(20 * time.Millisecond)
-		f, err = openAtRest(h.g.ctx, nil, ref, id, h.begin)
-	}
+	f, err := h.g.openAtRest(h.g.ctx, j.key, &j.pulse, h.begin)
 	if err != nil {
 		return err
 	}

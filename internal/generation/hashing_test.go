@@ -3,7 +3,6 @@ package generation
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -14,8 +13,6 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"vzip/internal/checksum"
 	"vzip/internal/crccache"
@@ -198,136 +195,6 @@ func TestUrgentFirst(t *testing.T) {
 	}
 }
 
-// A source that is not what was scanned when it is to be hashed: ESTALE for it, one
-// message, and no byte of it; the others can be read. Once it is known the archive
-// can't be opened. What comes back can be read again.
-func TestChangedBeforeHashed(t *testing.T) {
-	t.Parallel()
-	for name, change := range map[string]func(path string) error{
-		"written": func(path string) error { return os.WriteFile(path, []byte("54321"), 0o644) },
-		"grown":   func(path string) error { return os.WriteFile(path, []byte("123456"), 0o644) },
-		"gone":    os.Remove,
-		"replaced": func(path string) error {
-			return errors.Join(os.WriteFile(path+".new", []byte("ABCDE"), 0o644), os.Rename(path+".new", path))
-		},
-		"a folder": func(path string) error { return errors.Join(os.Remove(path), os.Mkdir(path, 0o755)) },
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			dir := t.TempDir()
-			write(t, dir, map[string]string{"src/x": "12345", "src/y": "1234567"})
-			time.Sleep(25 * time.Millisecond)
-			var r read
-			o := r.options(t, nil)
-			var mu sync.Mutex
-			var reports []string
-			o.Report = func(err error) {
-				mu.Lock()
-				defer mu.Unlock()
-				reports = append(reports, err.Error())
-			}
-			g, start := early(t, load(t, dir, twoArchives), o)
-			a := g.Archives[0]
-			must(t, change(dir+"/src/x"))
-			done := start()
-			for range 3 {
-				if got, err := readData(a); !errors.Is(err, unix.ESTALE) {
-					t.Errorf("got %q and error %v, want ESTALE", got, err)
-				}
-			}
-			if failed := <-done; failed != 1 {
-				t.Errorf("%d failed, want 1", failed)
-			}
-			i, _ := a.Find("src/x")
-			if _, err := a.ReadAt(make([]byte, 30), a.HeaderOffset(i)); !errors.Is(err, unix.ESTALE) {
-				t.Errorf("its header: error %v, want ESTALE", err)
-			}
-			j, _ := a.Find("src/y")
-			p := make([]byte, 7)
-			if _, err := a.ReadAt(p, a.DataOffset(j)); err != nil || string(p) != "1234567" {
-				t.Errorf("another entry: got %q and %v", p, err)
-			}
-			if _, err := a.Open(false); !errors.Is(err, unix.ESTALE) {
-				t.Errorf("open: error %v, want ESTALE", err)
-			}
-			mu.Lock()
-			defer mu.Unlock()
-			if len(reports) != 1 || !strings.Contains(reports[0], `entry "src/x"`) || !strings.Contains(reports[0], "changed since it was scanned") {
-				t.Errorf("got reports %q", reports)
-			}
-		})
-	}
-}
-
-// A folder that was renamed and comes back has the files that were scanned.
-func TestBackBeforeHashed(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	write(t, dir, map[string]string{"src/d/x": "12345", "src/y": "1234567"})
-	var r read
-	g, start := early(t, load(t, dir, oneArchive), r.options(t, nil))
-	a := g.Archives[0]
-	must(t, os.Rename(dir+"/src/d", dir+"/src/other"))
-	if failed := <-start(); failed != 1 {
-		t.Fatalf("%d failed, want 1", failed)
-	}
-	if _, err := a.Open(false); !errors.Is(err, unix.ESTALE) {
-		t.Fatalf("open: error %v, want ESTALE", err)
-	}
-	must(t, os.Rename(dir+"/src/other", dir+"/src/d"))
-	eventually(t, "it can be opened", func() bool {
-		l, err := a.Open(false)
-		if err == nil {
-			l.Close()
-		}
-		return err == nil
-	})
-	if got := checkZIP(t, a); got["src/d/x"] != "12345" {
-		t.Errorf("got %q", got)
-	}
-	if g.hashing.Load() != nil {
-		t.Error("hashing is not gone")
-	}
-}
-
-// A busy file: its readers get EIO, or wait; when it rests they get its bytes.
-func TestBusyWhileStarted(t *testing.T) {
-	t.Parallel()
-	for _, policy := range []string{"fail", "skip", "wait"} {
-		t.Run(policy, func(t *testing.T) {
-			t.Parallel()
-			dir := t.TempDir()
-			write(t, dir, map[string]string{"src/x": "12345", "src/y": "1234567"})
-			time.Sleep(25 * time.Millisecond)
-			f, err := os.OpenFile(dir+"/src/x", os.O_RDWR, 0)
-			must(t, err)
-			defer f.Close()
-			var r read
-			g, start := early(t, load(t, dir, "version: 1\narchives: [{name: a.zip, on_busy: "+policy+", entries: [{source: src}]}]\n"), r.options(t, nil))
-			a := g.Archives[0]
-			start()
-			got := make(chan error, 1)
-			go func() { _, err := readData(a); got <- err }()
-			if policy == "wait" {
-				select {
-				case err := <-got:
-					t.Fatalf("the read did not wait: %v", err)
-				case <-time.After(500 * time.Millisecond):
-				}
-				must(t, f.Close())
-				must(t, <-got)
-			} else {
-				if err := <-got; err == nil || errors.Is(err, unix.ESTALE) {
-					t.Errorf("got error %v", err)
-				}
-				must(t, f.Close())
-			}
-			eventually(t, "it can be read", func() bool { s, err := readData(a); return err == nil && s == "12345" })
-			eventually(t, "hashing is gone", func() bool { return g.hashing.Load() == nil })
-		})
-	}
-}
-
 // Hashing can be halted and gone on with; what a reader wants is hashed all the same.
 func TestPause(t *testing.T) {
 	t.Parallel()
@@ -394,82 +261,5 @@ func TestCloseWhileStarted(t *testing.T) {
 		if to, _ := os.Readlink(fd); strings.HasPrefix(to, dir+"/src/f") {
 			t.Errorf("%s is open", to)
 		}
-	}
-}
-
-// Inode number and time stay for as long as a generation lives, at a reload, and at
-// another mount; and move when the bytes do.
-func TestDateBeforeHashed(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	write(t, dir, map[string]string{"src/x": "12345", "src/y": "1234567"})
-	time.Sleep(25 * time.Millisecond)
-	must(t, os.Symlink("one", dir+"/src/link"))
-	l := load(t, dir, "version: 1\narchives: [{name: a.zip, mtime: 2020-01-01T00:00:00Z, entries: [{source: src}]}]\n")
-	cache, err := crccache.Open(t.TempDir())
-	must(t, err)
-	scan := func(c *crccache.Cache, before *Generation) *Archive {
-		t.Helper()
-		var r read
-		o := r.options(t, c)
-		o.Before = before
-		g, _ := early(t, l, o)
-		must(t, g.Date(before))
-		return g.Archives[0]
-	}
-	hash := func(c *crccache.Cache, before *Generation) *Archive {
-		t.Helper()
-		var r read
-		o := r.options(t, c)
-		o.Before = before
-		g := build(t, l, o)
-		must(t, g.Date(before))
-		return g.Archives[0]
-	}
-	first := scan(cache, nil)
-	base := first.ModTime
-	if first.Time != base {
-		t.Errorf("time %d, want %d", first.Time, base)
-	}
-	if again := scan(nil, nil); again.Inode != first.Inode || again.Time != base {
-		t.Errorf("scanned again: inode %d and time %d, want %d and %d", again.Inode, again.Time, first.Inode, base)
-	}
-	// A reload, before and after all was hashed.
-	if next := hash(nil, first.g); next.Inode != first.Inode || next.Time != base {
-		t.Errorf("after a reload: inode %d and time %d, want %d and %d", next.Inode, next.Time, first.Inode, base)
-	}
-	first.g.Start(StartOptions{HashOptions: HashOptions{Workers: 1}})
-	eventually(t, "all is hashed", func() bool { return first.g.hashing.Load() == nil })
-	must(t, os.Chmod(dir+"/src/x", 0o600))
-	must(t, os.Chmod(dir+"/src/x", 0o644))
-	next := hash(nil, first.g)
-	if next.Inode != first.Inode || next.Time != base {
-		t.Errorf("after a reload with other states: inode %d and time %d, want %d and %d", next.Inode, next.Time, first.Inode, base)
-	}
-	// A source of the same size and time, and a link.
-	for i, change := range []func() error{
-		func() error {
-			fi, _ := os.Stat(dir + "/src/x")
-			return errors.Join(os.WriteFile(dir+"/src/x", []byte("54321"), 0o644), os.Chtimes(dir+"/src/x", time.Time{}, fi.ModTime()))
-		},
-		func() error { return errors.Join(os.Remove(dir+"/src/link"), os.Symlink("two", dir+"/src/link")) },
-	} {
-		must(t, change())
-		later := scan(cache, nil)
-		if later.Inode == first.Inode || later.Time < first.Time+timeStep {
-			t.Errorf("change %d, at another mount: inode %d and time %d after %d and %d", i, later.Inode, later.Time, first.Inode, first.Time)
-		}
-		if r := hash(nil, first.g); r.Inode == first.Inode || r.Time < first.Time+timeStep {
-			t.Errorf("change %d, at a reload: inode %d and time %d after %d and %d", i, r.Inode, r.Time, first.Inode, first.Time)
-		}
-		first = later
-	}
-	// Hashed at the next mount, the same bytes keep their time.
-	then := hash(cache, nil)
-	if then.Time != first.Time {
-		t.Errorf("hashed at another mount: time %d, want %d", then.Time, first.Time)
-	}
-	if again := hash(cache, nil); again.Time != first.Time || again.Inode != then.Inode {
-		t.Errorf("and at one more: time %d and inode %d, want %d and %d", again.Time, again.Inode, first.Time, then.Inode)
 	}
 }

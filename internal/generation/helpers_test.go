@@ -6,6 +6,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -53,6 +55,22 @@ func (r *read) options(t testing.TB, cache *crccache.Cache) Options {
 			Progress: func(n int64) { r.bytes.Add(n) },
 		},
 		Warn: func(s string) { t.Log(s) },
+	}
+}
+
+// reports has the errors of sources kept, and returns what there are.
+func (o *Options) reports() func() []string {
+	var mu sync.Mutex
+	var list []string
+	o.Report = func(err error) {
+		mu.Lock()
+		defer mu.Unlock()
+		list = append(list, err.Error())
+	}
+	return func() []string {
+		mu.Lock()
+		defer mu.Unlock()
+		return slices.Clone(list)
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"sort"
 	"time"
 
 	"vzip/internal/seeded"
@@ -30,7 +29,7 @@ func (g *Generation) need(c *verified.Call, key uint64) error {
 	g.reader.Leave(c)
 	c.Hold()
 	defer c.Resume(g.reader.Timeout)
-	group := g.groupOf(key)
+	group := h.group(key)
 	begin, pause := time.Now(), firstPause
 	for try := 1; ; try++ {
 		err := h.wait(c, key, group, try > 1)
@@ -103,13 +102,6 @@ func (h *hashing) wait(c *verified.Call, key uint64, group uint32, again bool) e
 	}
 }
 
-// groupOf returns the group that a file is in.
-func (g *Generation) groupOf(key uint64) uint32 {
-	a, i := g.at(key)
-	f := file{uint32(a.index), uint32(i)}
-	return uint32(sort.Search(len(g.groups), func(n int) bool { return g.compare(g.members(n)[0], f) >= 0 }))
-}
-
 // hashAgain tries once more to hash a source that was found changed, and returns
 // whether it is what was scanned.
 func (g *Generation) hashAgain(key uint64, ref source.Ref, was source.Identity) (is source.Identity, same bool, err error) {
@@ -124,7 +116,7 @@ func (g *Generation) hashAgain(key uint64, ref source.Ref, was source.Identity) 
 	if h := g.hashing.Load(); h != nil {
 		var c verified.Call
 		c.Begin(g.ctx, forever)
-		if err := h.wait(&c, key, g.groupOf(key), true); err != nil {
+		if err := h.wait(&c, key, h.group(key), true); err != nil {
 			return is, false, errMoves
 		}
 	}

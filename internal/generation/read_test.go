@@ -64,13 +64,7 @@ func TestReport(t *testing.T) {
 	write(t, dir, map[string]string{"src/x": "12345", "src/y": "1234567"})
 	var r read
 	o := r.options(t, nil)
-	var mu sync.Mutex
-	var reports []string
-	o.Report = func(err error) {
-		mu.Lock()
-		defer mu.Unlock()
-		reports = append(reports, err.Error())
-	}
+	list := o.reports()
 	a := build(t, load(t, dir, twoArchives), o).Archives[0]
 	x, _ := a.Find("src/x")
 	y, _ := a.Find("src/y")
@@ -102,7 +96,7 @@ func TestReport(t *testing.T) {
 	if _, err := a.ReadAt(make([]byte, dirLen), dirAt); err != nil {
 		t.Errorf("the directory: got %v", err)
 	}
-	if len(reports) == 0 || len(reports) > 2 || !strings.HasPrefix(reports[0], `archive a.zip, entry "src/x": `) || !strings.Contains(reports[0], "/src/x: changed since it was scanned: modification time was") {
+	if reports := list(); len(reports) == 0 || len(reports) > 2 || !strings.HasPrefix(reports[0], `archive a.zip, entry "src/x": `) || !strings.Contains(reports[0], "/src/x: changed since it was scanned: modification time was") {
 		t.Errorf("got reports %q, want one a state of the source", reports)
 	}
 }

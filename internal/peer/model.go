@@ -118,7 +118,7 @@ func (m *model) ReadAt(p []byte, off int64) (n int, err error) {
 		}
 		at := off + int64(n)
 		q := p[n:min(len(p), n+int(end(i)-at))]
-		k, err := m.parts[i].data.readAt(context.TODO(), q, at-m.parts[i].offset)
+		k, err := m.parts[i].data.readAt(context.Background(), q, at-m.parts[i].offset)
 		n += k
 		if err != nil && (err != io.EOF || k < len(q)) {
 			return n, err

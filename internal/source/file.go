@@ -19,9 +19,14 @@ func Open(r Ref, id Identity) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
-	if is != id {
+	return f.scannedAs(id, is)
+}
+
+// scannedAs returns a file that is what it was, and closes one that is not.
+func (f *File) scannedAs(was, is Identity) (*File, error) {
+	if is != was {
 		f.Close()
-		return nil, &ChangedError{Path: r.Path(), What: id.Diff(is)}
+		return nil, &ChangedError{Path: f.ref.Path(), What: was.Diff(is)}
 	}
 	return f, nil
 }

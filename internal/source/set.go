@@ -59,34 +59,51 @@ func (s *Set) Acquire(x Index, key uint64) (*Opened, error) {
 		return e, nil
 	}
 	ref, _, root := x.Source(key)
-	var f *File
-	err := s.retry(func() (err error) {
-		var kept bool
-		f, kept, err = s.openIn(place{x, rootKey | root}, root, ref)
-		if kept && errors.As(err, new(*ChangedError)) { // another folder may have taken the root's place
-			f, _, err = s.openIn(place{x, rootKey | root}, root, ref)
-		}
-		return err
-	})
+	f, err := s.openNow(x, root, ref, nil)
 	if err != nil {
 		return nil, err
 	}
 	return s.add(&Opened{File: f, place: place{x, key}, root: root, fd: f.fd}), nil
 }
 
+// Open is the function Open with a root folder that stays open for the next file. The
+// file is not of the set, but the caller's to close.
+func (s *Set) Open(x Index, root uint64, ref Ref, id Identity) (*File, error) {
+	return s.openNow(x, root, ref, &id)
+}
+
+// openNow opens the file that is now at ref, and that was scanned as id unless that is
+// nil.
+func (s *Set) openNow(x Index, root uint64, ref Ref, id *Identity) (f *File, err error) {
+	at := place{x, rootKey | root}
+	err = s.retry(func() (err error) {
+		var kept bool
+		f, kept, err = s.openIn(at, ref, id)
+		if kept && errors.As(err, new(*ChangedError)) { // another folder may have taken the root's place
+			f, _, err = s.openIn(at, ref, id)
+		}
+		return err
+	})
+	return f, err
+}
+
 // openIn opens a file below the root at a place, and tells whether that root was
 // open before. Where it fails the root is dropped.
-func (s *Set) openIn(at place, root uint64, ref Ref) (f *File, kept bool, err error) {
+func (s *Set) openIn(at place, ref Ref, id *Identity) (f *File, kept bool, err error) {
 	re := s.get(at)
 	if kept = re != nil; !kept {
 		fd, err := ref.openRoot()
 		if err != nil {
 			return nil, false, ref.gone(err)
 		}
-		re = s.add(&Opened{place: at, root: root, fd: fd})
+		re = s.add(&Opened{place: at, root: at.key &^ rootKey, fd: fd})
 	}
 	defer s.Release(re)
-	if f, _, err = open(re.fd, ref); err != nil {
+	f, is, err := open(re.fd, ref)
+	if err == nil && id != nil {
+		f, err = f.scannedAs(*id, is)
+	}
+	if err != nil {
 		s.Drop(re)
 	}
 	return f, kept, err

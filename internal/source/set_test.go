@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"math/rand/v2"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -101,6 +102,49 @@ func TestSet(t *testing.T) {
 			set.Close()
 			wantClosed(t, dir)
 		})
+	}
+}
+
+// Open opens what was scanned below roots that stay open, also where another folder has
+// taken a root's place, and refuses anything else.
+func TestSetOpen(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	set := NewSet(4)
+	defer set.Close()
+	for round := range 3 {
+		must(t, os.RemoveAll(dir+"/root"))
+		write(t, dir+"/root/f", fmt.Sprint(round))
+		ref := Ref{Root: dir + "/root", Rel: "f"}
+		f := files{{ref: ref, id: lstat(t, ref).Identity}}
+		for range 2 {
+			opened, err := set.Open(&f, 0, ref, f[0].id)
+			must(t, err)
+			p := make([]byte, 1)
+			if err := opened.ReadFull(p, 0); err != nil || string(p) != fmt.Sprint(round) {
+				t.Errorf("round %d: got %q and error %v", round, p, err)
+			}
+			opened.Close()
+		}
+		other := f[0].id
+		other.Mtime++
+		if _, err := set.Open(&f, 0, ref, other); !errors.As(err, new(*ChangedError)) {
+			t.Errorf("round %d: a file of another time: got error %v, want a ChangedError", round, err)
+		}
+	}
+	// One index: its root is open when another folder takes its place.
+	ref := Ref{Root: dir + "/root", Rel: "f"}
+	f := files{{ref: ref}}
+	for _, content := range []string{"a", "b"} {
+		must(t, os.RemoveAll(dir+"/root"))
+		write(t, dir+"/root/f", content)
+		opened, err := set.Open(&f, 0, ref, lstat(t, ref).Identity)
+		must(t, err)
+		p := make([]byte, 1)
+		if err := opened.ReadFull(p, 0); err != nil || string(p) != content {
+			t.Errorf("got %q and error %v, want %q", p, err, content)
+		}
+		opened.Close()
 	}
 }
 

@@ -77,6 +77,12 @@ func (r *Reader) Forget(x Sources) {
 // Reopen makes the next read of a source open what is at its path then.
 func (r *Reader) Reopen(x Sources, key uint64) { r.set.DropKey(x, key) }
 
+// Open opens a source that was scanned as id, for the caller to read from end to end
+// and to close. ref is [source.Index]'s, perhaps with another pulse.
+func (r *Reader) Open(x Sources, ref source.Ref, root uint64, id source.Identity) (*source.File, error) {
+	return r.set.Open(x, root, ref, id)
+}
+
 // Enter takes a slot on the device of a source, unless the call has one there
 // already, and gives up the one it has elsewhere.
 func (r *Reader) Enter(c *Call, x Sources, key uint64) error {
