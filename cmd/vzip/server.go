@@ -19,13 +19,13 @@ import (
 	"vzip/vfs"
 )
 
-// server shows a layout's archives at a mountpoint, one generation after the other.
+// server shows a layout's archives, one generation after the other.
 type server struct {
 	*app
 	file    string // the layout's, absolute
-	dir     string // the mountpoint
+	dir     string // the mountpoint; "": none
 	reader  *verified.Reader
-	mounted *vfs.Mounted
+	mounted *vfs.Mounted   // nil: nowhere
 	changed func()         // is told that a source has other bytes; may be nil
 	folder  func(string)   // is told each source folder before it is listed; may be nil
 	sources func([]string) // is told the layout's sources before they are looked at; may be nil
@@ -77,16 +77,18 @@ func (s *server) start(ctx context.Context, l *layout.Layout, o vfs.Options) err
 	if s.early {
 		s.hash(g)
 	}
-	if o.Source == "" {
-		o.Source = l.Path
-	}
-	o.Warn = s.warn
-	o.Debug = func(text string) { s.log.Debug(text) }
-	s.mounted, err = vfs.Mount(s.dir, s.files(g, o.AllowOther), o)
-	if err != nil {
-		s.progress.stop(false)
-		g.Close()
-		return mountError(err)
+	if s.dir != "" {
+		if o.Source == "" {
+			o.Source = l.Path
+		}
+		o.Warn = s.warn
+		o.Debug = func(text string) { s.log.Debug(text) }
+		s.mounted, err = vfs.Mount(s.dir, s.files(g, o.AllowOther), o)
+		if err != nil {
+			s.progress.stop(false)
+			g.Close()
+			return mountError(err)
+		}
 	}
 	s.current.Store(g)
 	s.takeReserve()
@@ -129,20 +131,23 @@ func (s *server) report(err error) {
 
 // files are what the mount shows of a generation.
 func (s *server) files(g *generation.Generation, tell bool) []vfs.File {
-	files := make([]vfs.File, len(g.Archives))
-	for i, archive := range g.Archives {
-		access := archive.Access()
-		files[i] = vfs.File{
-			Path: archive.Name, Size: archive.Size(), ModTime: archive.Time, Inode: archive.Inode,
+	var files []vfs.File
+	for _, f := range g.Files() {
+		access := f.Archive.Access()
+		file := vfs.File{
+			Path: f.Path, Size: f.Size, ModTime: f.Archive.Time, Inode: f.Inode,
 			Mode: access.Mode, UID: uint32(os.Geteuid()), GID: uint32(os.Getegid()),
-			Content: content{archive, s},
+			Content: content{f, s},
 		}
 		if access.HasUID && os.Geteuid() == 0 {
-			files[i].UID = access.UID
+			file.UID = access.UID
 		}
 		if access.HasGID { // also where the daemon is not in that group, or has another one
-			files[i].GID = access.GID
+			file.GID = access.GID
 		}
+		files = append(files, file)
+	}
+	for _, archive := range g.Archives {
 		if tell && archive.Exposed() {
 			s.log.Info(fmt.Sprintf("archive %s: expose: world lets every user read it, also those who may not read its sources", archive.Name))
 		}
@@ -150,32 +155,32 @@ func (s *server) files(g *generation.Generation, tell bool) []vfs.File {
 	return files
 }
 
-// content is an archive as the mount wants it.
+// content is a file as the mount wants it.
 type content struct {
-	*generation.Archive
+	*generation.File
 	s *server
 }
 
 func (c content) Open(ahead bool) (vfs.Handle, error) {
-	l, err := c.Archive.Open(ahead)
+	h, err := c.File.Open(ahead)
 	if err != nil {
 		c.s.failed.Store(true)
 		return nil, err
 	}
-	return lease{l, c.s}, nil
+	return handle{h, c.s}, nil
 }
 
-// lease is an open archive as the mount wants it.
-type lease struct {
-	*generation.Lease
+// handle is an open file as the mount wants it.
+type handle struct {
+	generation.Handle
 	s *server
 }
 
-func (l lease) Read(ctx context.Context, off int64, n int) (vfs.Data, error) {
-	d, err := l.Lease.Read(ctx, off, n)
+func (h handle) Read(ctx context.Context, off int64, n int) (vfs.Data, error) {
+	d, err := h.Handle.Read(ctx, off, n)
 	if err != nil {
 		if !errors.Is(err, context.Canceled) {
-			l.s.failed.Store(true)
+			h.s.failed.Store(true)
 		}
 		return nil, err // not a nil *Data
 	}
@@ -222,10 +227,12 @@ func (s *server) reload(ctx context.Context) (message string, changed bool, err 
 		return "", false, err
 	}
 	changes := changes(before, g)
-	if err := s.mounted.Publish(s.files(g, false)); err != nil {
-		g.Close()
-		before.Resume()
-		return "", false, err
+	if s.mounted != nil {
+		if err := s.mounted.Publish(s.files(g, false)); err != nil {
+			g.Close()
+			before.Resume()
+			return "", false, err
+		}
 	}
 	s.progress.stop(false)
 	s.current.Store(g)
@@ -242,8 +249,10 @@ func (s *server) nextFromFile(ctx context.Context) (*generation.Generation, erro
 	if err != nil {
 		return nil, err
 	}
-	if err := checkOverlap(ctx, s.dir, l, s.reader.Timeout); err != nil {
-		return nil, err
+	if s.dir != "" {
+		if err := checkOverlap(ctx, s.dir, l, s.reader.Timeout); err != nil {
+			return nil, err
+		}
 	}
 	return s.next(ctx, l, false)
 }
