@@ -31,6 +31,7 @@ const (
 	sshd // OpenSSH's
 )
 
+// s3cmd reads a file for its MD5 first, unless told not to, and each part for its SHA-256 before it is sent.
 const s3cmdPut = `s3cmd put --config /dev/null --access_key="$AWS_ACCESS_KEY_ID" --secret_key="$AWS_SECRET_ACCESS_KEY" --host="$S3_ADDRESS" --host-bucket="$S3_ADDRESS" --no-ssl --no-progress `
 
 const curlTo = `curl -sS --fail --max-time 60 -T `
@@ -63,7 +64,7 @@ var allClients = []client{
 	{name: "rclone copy", words: `rclone copy "$ARCHIVE" "gw:$BUCKET"`, packages: "rclone", server: s3Gateway},
 	{name: "rclone copy, in parts", words: `rclone copy --s3-upload-cutoff 5M "$ARCHIVE" "gw:$BUCKET"`, packages: "rclone", server: s3Gateway},
 	{name: "s3cmd put", words: s3cmdPut + `--disable-multipart "$ARCHIVE" "s3://$BUCKET/$NAME"`, packages: "s3cmd", server: s3Gateway},
-	{name: "s3cmd put --no-preserve, in parts", words: s3cmdPut + `--no-preserve --multipart-chunk-size-mb=8 "$ARCHIVE" "s3://$BUCKET/$NAME"`, packages: "s3cmd", server: s3Gateway},
+	{name: "s3cmd put --no-check-md5, in parts", words: s3cmdPut + `--no-check-md5 --multipart-chunk-size-mb=8 "$ARCHIVE" "s3://$BUCKET/$NAME"`, packages: "s3cmd", server: s3Gateway},
 	{name: "rsync, daemon", words: `rsync "$ARCHIVE" "$RSYNC/"`, packages: "rsync", server: rsyncDaemon},
 	{name: "scp", words: `scp -q -F "$SSH_CONFIG" "$ARCHIVE" "store:$SSH_DIR/"`, packages: "openssh-client openssh-server", server: sshd},
 	{name: "scp -O", words: `scp -q -O -F "$SSH_CONFIG" "$ARCHIVE" "store:$SSH_DIR/"`, packages: "openssh-client openssh-server", server: sshd},
