@@ -5,7 +5,6 @@ package servers
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net"
@@ -21,6 +20,7 @@ type Server struct {
 	Address string // host:port
 	Root    string // the folder with what it got
 
+	log   string // a file
 	env   func(folder string) []string
 	cmd   *exec.Cmd
 	ended chan struct{}
@@ -29,6 +29,15 @@ type Server struct {
 // Env returns the variables by which programs find the server, and a folder below
 // its root, which has to be there.
 func (s *Server) Env(folder string) []string { return s.env(folder) }
+
+// Log returns what the server said.
+func (s *Server) Log() string {
+	text, err := os.ReadFile(s.log)
+	if err != nil {
+		return err.Error()
+	}
+	return string(text)
+}
 
 // Stop ends it.
 func (s *Server) Stop() {
@@ -64,7 +73,7 @@ func start(ctx context.Context, dir, address, root string, words ...string) (*Se
 		return nil, err
 	}
 	defer log.Close()
-	s := &Server{Address: address, Root: root, cmd: exec.CommandContext(ctx, words[0], words[1:]...), ended: make(chan struct{})}
+	s := &Server{Address: address, Root: root, log: log.Name(), cmd: exec.CommandContext(ctx, words[0], words[1:]...), ended: make(chan struct{})}
 	s.cmd.Stdout, s.cmd.Stderr = log, log
 	s.cmd.Cancel = func() error { return s.cmd.Process.Signal(os.Interrupt) }
 	s.cmd.WaitDelay = 5 * time.Second
@@ -83,12 +92,10 @@ func start(ctx context.Context, dir, address, root string, words ...string) (*Se
 		}
 		select {
 		case <-s.ended:
-			text, err := os.ReadFile(log.Name())
-			return nil, errors.Join(fmt.Errorf("%s ended: %s", words[0], text), err)
+			return nil, fmt.Errorf("%s ended: %s", words[0], s.Log())
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
 	s.Stop()
-	text, err := os.ReadFile(log.Name())
-	return nil, errors.Join(fmt.Errorf("%s does not listen at %s: %s", words[0], address, text), err)
+	return nil, fmt.Errorf("%s does not listen at %s: %s", words[0], address, s.Log())
 }

@@ -112,7 +112,7 @@ func run(t *testing.T, s *servers.Server, words string, env ...string) string {
 	begin := time.Now()
 	out, err := cmd.CombinedOutput()
 	if err != nil {
-		t.Fatalf("%v: %s", err, out)
+		t.Fatalf("%v: %s; the server said: %s", err, out, s.Log())
 	}
 	t.Logf("%.1f s", time.Since(begin).Seconds())
 	return string(out)
