@@ -7,7 +7,7 @@ STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 REQUIRE := $(or $(VZIP_TEST_REQUIRE),$(if $(filter 0,$(shell id -u)),all))
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null)
 
-.PHONY: help build demo test lint seeded figures soak clients bench bench-check bench-go bench-peer fuzz interop deps install clean real real-go-tree real-vm-images real-million real-directory
+.PHONY: help build demo test lint seeded figures soak clients bench bench-check bench-go bench-peer fuzz interop deps deps-uploads install clean real real-go-tree real-vm-images real-million real-directory
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' Makefile
 
@@ -17,15 +17,21 @@ build: ## build bin/vzip
 install: build ## install vzip below PREFIX, /usr/local by default
 	install -D -m 0755 bin/vzip $(DESTDIR)$(or $(PREFIX),/usr/local)/bin/vzip
 
-deps: ## install the programs that the demo and the tests use
+deps: ## install the programs that the demo and most tests use
 	@GO='$(GO)' scripts/deps.sh
+
+deps-uploads: ## the same, and the tools and servers that uploads are tested with
+	@GO='$(GO)' scripts/deps.sh uploads
 
 demo: deps build ## mount a layout, read it with tools people know, unmount
 	@scripts/demo.sh
 
-test: deps ## run all tests, with the race detector
+test: deps-uploads bin/versitygw ## run all tests, with the race detector
 	VZIP_TEST_REQUIRE=$(REQUIRE) $(GO) test -race ./...
 	$(GO) test -run Alloc ./zipgen ./internal/generation # the race detector allocates, too
+
+bin/versitygw: # the S3 server of tests, benchmarks and the table of clients
+	GOBIN='$(CURDIR)/bin' $(GO) install github.com/versity/versitygw/cmd/versitygw@v1.8.0
 
 lint: ## check format, vet and staticcheck
 	@test -z "$$(gofmt -l .)" || { gofmt -d .; exit 1; }
@@ -45,14 +51,11 @@ figures: deps ## run what goes wrong once in a while very often, and print the f
 soak: deps ## read, change and reload a mount for SOAK, 30 minutes by default
 	$(GO) run ./internal/soak -time $(or $(SOAK),30m)
 
-clients: build ## let programs copy archives while things go wrong, and write docs/clients.md
-	@GO='$(GO)' scripts/deps.sh clients
-	GOBIN='$(CURDIR)/bin' $(GO) install github.com/versity/versitygw/cmd/versitygw@v1.8.0
+clients: build deps-uploads bin/versitygw ## let programs copy archives while things go wrong, and write docs/clients.md
 	$(GO) run ./internal/clients -report docs/clients.md $(CLIENTS)
 
-bench: build ## measure beside other programs: BENCH='-only sequential -scale 0.1'; docs/performance.md has the rest
+bench: build bin/versitygw ## measure beside other programs: BENCH='-only sequential -scale 0.1'; docs/performance.md has the rest
 	@GO='$(GO)' scripts/deps.sh bench
-	@GOBIN='$(CURDIR)/bin' $(GO) install github.com/versity/versitygw/cmd/versitygw@v1.8.0
 	@$(GO) build -o bin/loopback github.com/hanwen/go-fuse/v2/example/loopback
 	@$(GO) run ./internal/bench $(BENCH)
 

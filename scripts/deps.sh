@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# deps.sh [interop|clients|bench]: installs what the demo and the tests use, or also the
-# programs of one of the tables, and this machine lacks; or says in one line what to
+# deps.sh [uploads|interop|bench]: installs what the demo and most tests use, or also
+# the programs of a group, and this machine lacks; or says in one line what to
 # install.
 set -euo pipefail
 
@@ -22,8 +22,8 @@ if [ "${1:-}" = interop ]; then
 	libwxgtk3.2-dev zlib1g-dev android-libbase-dev"
 fi
 
-if [ "${1:-}" = clients ]; then
-	commands="$commands aws:awscli rclone:rclone nginx:nginx-light"
+if [ "${1:-}" = uploads ]; then
+	commands="$commands aws:awscli rclone:rclone s3cmd:s3cmd nginx:nginx-light sshd:openssh-server sftp:openssh-client"
 fi
 
 if [ "${1:-}" = bench ]; then
@@ -47,20 +47,31 @@ if ! command -v "${GO:-go}" >/dev/null; then
 fi
 [ -n "$missing" ] || exit 0
 
-apt=(apt-get)
+root=()
 if [ "$(id -u)" != 0 ]; then
-	apt=(sudo -n apt-get)
+	root=(sudo -n)
 fi
+apt=("${root[@]}" apt-get)
 if ! command -v apt-get >/dev/null || ! "${apt[@]}" --version >/dev/null 2>&1; then
 	echo "these packages are missing, and may not be installed from here: $missing" >&2
 	exit 1
 fi
 echo "installing $missing"
-install() { DEBIAN_FRONTEND=noninteractive "${apt[@]}" install -qq -y --no-install-recommends $missing >/dev/null 2>"$log"; }
+get() { DEBIAN_FRONTEND=noninteractive "${apt[@]}" install -qq -y --no-install-recommends $missing >/dev/null 2>"$log"; }
 log=$(mktemp)
-trap 'rm -f "$log"' EXIT
-if ! install && ! { "${apt[@]}" update -qq >/dev/null 2>&1 && install; }; then
+# Tests start servers of their own: those that packages would start, now and at each boot, stay off.
+policy=/usr/sbin/policy-rc.d
+if [ -e "$policy" ]; then
+	trap 'rm -f "$log"' EXIT
+else
+	trap 'rm -f "$log"; "${root[@]}" rm -f "$policy"' EXIT
+	printf '#!/bin/sh\nexit 101\n' | "${root[@]}" install -m 0755 /dev/stdin "$policy"
+fi
+if ! get && ! { "${apt[@]}" update -qq >/dev/null 2>&1 && get; }; then
 	cat "$log" >&2
 	echo "installing failed; please install these packages: $missing" >&2
 	exit 1
 fi
+for pair in nginx-light:nginx openssh-server:ssh; do
+	case " $missing " in *" ${pair%%:*} "*) "${root[@]}" systemctl disable --quiet "${pair##*:}" 2>/dev/null || true ;; esac
+done

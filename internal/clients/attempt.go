@@ -164,10 +164,10 @@ func (a *attempt) runClient(ctx context.Context, c client) (outcome, error) {
 	cmd.Env = []string{
 		"PATH=/usr/bin:/bin:/usr/sbin:/sbin", "HOME=" + a.b.path("home"), "LC_ALL=C.UTF-8", "TZ=UTC", "TMPDIR=" + a.b.dir,
 		"ARCHIVE=" + a.archive(), "MNT=" + a.mnt, "NAME=" + archiveName,
-		"HTTP=" + a.b.httpURL + "/" + a.cell, "NGINX=" + a.b.nginxURL + "/" + a.cell, "S3=" + a.b.s3URL, "BUCKET=" + a.cell,
-		"AWS_ACCESS_KEY_ID=" + s3Key, "AWS_SECRET_ACCESS_KEY=" + s3Secret,
-		"RCLONE_CONFIG_GW_TYPE=s3", "RCLONE_CONFIG_GW_PROVIDER=Other", "RCLONE_CONFIG_GW_ENV_AUTH=true",
-		"RCLONE_CONFIG_GW_ENDPOINT=" + a.b.s3URL, "RCLONE_S3_NO_CHECK_BUCKET=true", "RCLONE_CONFIG=/dev/null",
+		"HTTP=" + a.b.sinkURL + "/" + a.cell,
+	}
+	if s := a.b.servers[c.server]; s != nil {
+		cmd.Env = append(cmd.Env, s.Env(a.cell)...)
 	}
 	var said bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &said, &said
@@ -189,10 +189,11 @@ var (
 
 // plain takes this run's own paths and addresses out of a message.
 func (b *bench) plain(s string) string {
-	for from, to := range map[string]string{b.httpURL: "http://sink", b.nginxURL: "http://nginx", b.s3URL: "http://s3"} {
-		if from != "" {
-			s = strings.ReplaceAll(s, from, to)
-		}
+	if b.sinkURL != "" {
+		s = strings.ReplaceAll(s, b.sinkURL, "http://sink")
+	}
+	for kind, of := range b.servers {
+		s = strings.ReplaceAll(s, of.Address, map[server]string{nginx: "nginx", s3Gateway: "s3", rsyncDaemon: "rsyncd", sshd: "sshd"}[kind])
 	}
 	s = strings.ReplaceAll(s, b.path()+"/", "")
 	return ownBucket.ReplaceAllString(ownPlaces.ReplaceAllString(s, ""), "bucket")

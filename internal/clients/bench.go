@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"vzip/internal/servers"
 )
 
 // bench is what all cells share.
@@ -22,9 +24,8 @@ type bench struct {
 	dataAt    int64  // where its bytes stand in the image
 	now, next []byte // the archive, and that of the next generation
 	sources   map[string][]byte
-	httpURL   string // our own sink
-	nginxURL  string
-	s3URL     string
+	sinkURL   string // our own server's
+	servers   map[server]*servers.Server
 }
 
 // fullSizes are those of the archive's entries in bytes: several parts for clients
@@ -51,7 +52,7 @@ func (b *bench) makeSources(ctx context.Context, sizes [3]int) error {
 		return p
 	}
 	b.sources = map[string][]byte{"1-first.bin": fill(sizes[0]), "2-gated.bin": fill(sizes[1]), "3-last.bin": fill(sizes[2])}
-	for _, d := range []string{"disk", "mnt", "s3", "nginx/files", "home/.aws"} {
+	for _, d := range []string{"disk", "mnt", "home/.aws"} {
 		if err := os.MkdirAll(b.path(d), 0o755); err != nil {
 			return err
 		}

@@ -27,7 +27,12 @@ const (
 	ownSink          // see sink
 	nginx            // ngx_http_dav_module
 	s3Gateway        // versitygw, over a folder
+	rsyncDaemon
+	sshd // OpenSSH's
 )
+
+// s3cmd reads a file for its MD5 first, unless told not to, and each part for its SHA-256 before it is sent.
+const s3cmdPut = `s3cmd put --config /dev/null --access_key="$AWS_ACCESS_KEY_ID" --secret_key="$AWS_SECRET_ACCESS_KEY" --host="$S3_ADDRESS" --host-bucket="$S3_ADDRESS" --no-ssl --no-progress `
 
 const curlTo = `curl -sS --fail --max-time 60 -T `
 
@@ -58,4 +63,10 @@ var allClients = []client{
 	{name: "aws s3 cp -", words: `aws --endpoint-url "$S3" s3 cp --no-progress - "s3://$BUCKET/$NAME" <"$ARCHIVE"`, packages: "awscli", server: s3Gateway},
 	{name: "rclone copy", words: `rclone copy "$ARCHIVE" "gw:$BUCKET"`, packages: "rclone", server: s3Gateway},
 	{name: "rclone copy, in parts", words: `rclone copy --s3-upload-cutoff 5M "$ARCHIVE" "gw:$BUCKET"`, packages: "rclone", server: s3Gateway},
+	{name: "s3cmd put", words: s3cmdPut + `--disable-multipart "$ARCHIVE" "s3://$BUCKET/$NAME"`, packages: "s3cmd", server: s3Gateway},
+	{name: "s3cmd put --no-check-md5, in parts", words: s3cmdPut + `--no-check-md5 --multipart-chunk-size-mb=8 "$ARCHIVE" "s3://$BUCKET/$NAME"`, packages: "s3cmd", server: s3Gateway},
+	{name: "rsync, daemon", words: `rsync "$ARCHIVE" "$RSYNC/"`, packages: "rsync", server: rsyncDaemon},
+	{name: "scp", words: `scp -q -F "$SSH_CONFIG" "$ARCHIVE" "store:$SSH_DIR/"`, packages: "openssh-client openssh-server", server: sshd},
+	{name: "scp -O", words: `scp -q -O -F "$SSH_CONFIG" "$ARCHIVE" "store:$SSH_DIR/"`, packages: "openssh-client openssh-server", server: sshd},
+	{name: "sftp", words: `echo "put $ARCHIVE $SSH_DIR/" | sftp -q -b - -F "$SSH_CONFIG" store`, packages: "openssh-client openssh-server", server: sshd},
 }

@@ -171,7 +171,7 @@ func tellingLine(text string) string {
 	best, rank := "", len(telling)
 	for l := range strings.Lines(text) {
 		l = stamp.ReplaceAllString(l, "")
-		if l = strings.TrimSpace(spaces.ReplaceAllString(l, " ")); len(l) < 4 {
+		if l = strings.TrimSpace(spaces.ReplaceAllString(l, " ")); len(l) < len("an error") {
 			continue
 		}
 		if r := slices.IndexFunc(telling, func(p *regexp.Regexp) bool { return p.MatchString(l) }); r < rank {

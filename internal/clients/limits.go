@@ -18,6 +18,9 @@ var limits = []limit{
 	{"aws s3 cp", "reload", silent, "full size, wrong bytes", "opens the file again, by its name, for each part of 8 MiB: those behind the reload are the next generation's", "`aws s3 cp - URL <FILE`, `vzip exec`, or no reload (nor `--watch`) meanwhile"},
 	{"aws s3 cp", "drain", refused, "nothing", "opens the file again, by its name, for each part of 8 MiB, and the name is gone", "`aws s3 cp - URL <FILE`"},
 	{"rclone copy.*", "drain", refused, "nothing", "opens the file again, by its name, to compare sums, and the name is gone", "another run after the next mount"},
+	{"s3cmd put", "drain", refused, "nothing", "reads the file for its MD5, and opens it again, by its name, to send it, and the name is gone", "another run after the next mount"},
+	{"s3cmd put --no-check-md5.*", "reload", refused, "nothing", "opens the file again, by its name, for each part's SHA-256: those behind the reload are the next generation's, and the server refuses the part", "another run"},
+	{"s3cmd put --no-check-md5.*", "drain", refused, "nothing", "opens the file again, by its name, for each part's SHA-256, and the name is gone", "another run after the next mount"},
 }
 
 // knownLimit returns what explains a cell, nil if nothing does.

@@ -18,6 +18,8 @@ import (
 	"regexp"
 	"syscall"
 	"time"
+
+	"vzip/internal/servers"
 )
 
 func main() {
@@ -58,7 +60,7 @@ func run(ctx context.Context, o options, stdout, progress io.Writer) error {
 	if os.Geteuid() != 0 {
 		return fmt.Errorf("disks are mounted and their reads held up: run this as root")
 	}
-	t := &table{gateway: gatewayVersion(o.versitygw)}
+	t := &table{gateway: servers.S3Version(o.versitygw)}
 	needed := map[server]bool{}
 	for _, c := range o.all {
 		if o.clients.MatchString(c.name) {

@@ -22,7 +22,7 @@ func (t *table) markdown() []byte {
 
 In short:
 
-- After an exit code other than 0, throw away what is at the target. It may have full size: `+"`rsync --inplace` and `tar`"+` fill up with zeros.
+- After an exit code other than 0, throw away what is at the target. It may have full size: `+"`rsync --inplace` and `tar` fill up with zeros, `scp -O`"+` with other bytes.
 - `+"`rsync`"+` without `+"`--inplace`"+`, and uploads in parts to S3, leave nothing behind.
 - In shells set `+"`pipefail`"+`. Give curl the file, not a pipe: `+"`curl --fail -T FILE URL`"+`.
 - A program that opens the archive again for each part (`+"`aws s3 cp FILE`"+`) gets the parts of whatever is published by then. Don't reload meanwhile,
@@ -66,7 +66,7 @@ The archive has three entries. What goes wrong does so once vzip asks for the se
 ## Versions
 
 Linux %s. curl's server is one of our own (Go's net/http; it keeps a body once it has come whole) or nginx with ngx_http_dav_module; the
-S3 server is %s over a folder, which keeps what came of a PUT that broke off, where others keep nothing.
+S3 server is %s over a folder, which keeps what came of a PUT that broke off, where others keep nothing. scp and sftp talk to OpenSSH's sshd.
 aws uploads one part at a time: some parts are opened before the fault and some behind it for certain, as with the usual ten of a larger archive.
 
 Debian's packages: %s.
