@@ -38,9 +38,9 @@ type server struct {
 	building  atomic.Bool              // the next one is being built
 	failure   atomic.Value             // why the last reload failed, a string; "" if it did not
 
-	early    bool        // the first generation is shown before all its CRCs are known
-	progress progress    // of hashing meanwhile
-	failed   atomic.Bool // some reader was refused
+	early    bool     // the first generation is shown before all its CRCs are known
+	progress progress // of hashing meanwhile
+	counters counters // of what readers got
 }
 
 func (s *server) generation() *generation.Generation { return s.current.Load() }
@@ -164,7 +164,7 @@ type content struct {
 func (c content) Open(ahead bool) (vfs.Handle, error) {
 	h, err := c.File.Open(ahead)
 	if err != nil {
-		c.s.failed.Store(true)
+		c.s.counters.failed(err)
 		return nil, err
 	}
 	return handle{h, c.s}, nil
@@ -179,11 +179,10 @@ type handle struct {
 func (h handle) Read(ctx context.Context, off int64, n int) (vfs.Data, error) {
 	d, err := h.Handle.Read(ctx, off, n)
 	if err != nil {
-		if !errors.Is(err, context.Canceled) {
-			h.s.failed.Store(true)
-		}
+		h.s.counters.failed(err)
 		return nil, err // not a nil *Data
 	}
+	h.s.counters.count(d.Len())
 	return d, nil
 }
 
