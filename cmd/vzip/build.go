@@ -151,7 +151,7 @@ type building struct {
 	report       func(error)            // takes read errors later
 	folder       func(string)           // is told each folder before it is listed
 	newer        func() bool            // tells whether to wait for busy files no longer; nil: never
-	progress     bool                   // show it
+	progress     *progress              // shows it; nil: nothing does
 	early        bool                   // leave CRCs that are not known for later
 }
 
@@ -178,9 +178,11 @@ func (a *app) build(ctx context.Context, l *layout.Layout, b building) (*generat
 		Warn:         a.warn,
 		Report:       b.report,
 	}
-	var p *progress
-	if b.progress && !b.early {
-		p = &progress{app: a}
+	p := b.progress
+	if b.early {
+		p = nil
+	}
+	if p != nil {
 		o.Start, o.Progress = p.start, p.add
 	}
 	defer buildFrugally()()

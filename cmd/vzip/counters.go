@@ -43,6 +43,7 @@ func causeOf(err error) cause {
 // use them.
 type counters struct {
 	bytes, reads atomic.Int64
+	open         atomic.Int64 // files that are open now
 	errors       [causes]atomic.Int64
 }
 

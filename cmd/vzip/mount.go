@@ -154,6 +154,7 @@ func (a *app) mount(file, dir string, f *mountFlags, o vfs.Options) error {
 	if !early && !s.untilUnmounted(w, gone, signals, hangups) {
 		return nil
 	}
+	s.draining.Store(true)
 	a.notifyService(sd.SdNotifyStopping)
 	s.stopHashing()
 	if !a.drain(s.mounted, gone, signals, f.drain) {

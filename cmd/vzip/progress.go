@@ -67,6 +67,13 @@ func (p *progress) start(files int, bytes int64) {
 
 func (p *progress) add(bytes int64) { p.done.Add(bytes) }
 
+// figures are how many files and bytes there are to do, and how many bytes are done.
+func (p *progress) figures() (files int, done, total int64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.files, min(p.done.Load(), p.total), p.total
+}
+
 func (p *progress) show() {
 	every := lineInterval
 	if p.bar != nil {
