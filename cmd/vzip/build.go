@@ -153,7 +153,11 @@ type building struct {
 	newer        func() bool            // tells whether to wait for busy files no longer; nil: never
 	progress     *progress              // shows it; nil: nothing does
 	early        bool                   // leave CRCs that are not known for later
+	how          builder                // nil: generation.Build, or Scan
 }
+
+// builder makes a generation.
+type builder func(context.Context, *layout.Layout, generation.Options) (*generation.Generation, error)
 
 // build makes a generation, with all CRCs unless it is early.
 func (a *app) build(ctx context.Context, l *layout.Layout, b building) (*generation.Generation, error) {
@@ -185,6 +189,14 @@ func (a *app) build(ctx context.Context, l *layout.Layout, b building) (*generat
 	if p != nil {
 		o.Start, o.Progress = p.start, p.add
 	}
+	how := b.how
+	switch {
+	case how != nil:
+	case b.early:
+		how = generation.Scan
+	default:
+		how = generation.Build
+	}
 	defer buildFrugally()()
 	// What hangs in a source must not keep a signal from ending the program.
 	type result struct {
@@ -201,11 +213,7 @@ func (a *app) build(ctx context.Context, l *layout.Layout, b building) (*generat
 			}
 			done <- r
 		}()
-		if b.early {
-			r.g, r.err = generation.Scan(ctx, l, o)
-		} else {
-			r.g, r.err = generation.Build(ctx, l, o)
-		}
+		r.g, r.err = how(ctx, l, o)
 	}()
 	var r result
 	select {
