@@ -43,6 +43,7 @@ type server struct {
 	early    bool     // the first generation is shown before all its CRCs are known
 	progress progress // of hashing meanwhile
 	counters counters // of what readers got
+	flood    flood    // of errors in the log
 
 	began    time.Time
 	draining atomic.Bool // its end has begun
@@ -51,7 +52,17 @@ type server struct {
 func (s *server) generation() *generation.Generation { return s.current.Load() }
 
 // close ends the use of the last generation.
-func (s *server) close() { s.generation().Close() }
+func (s *server) close() {
+	s.flood.stop()
+	s.generation().Close()
+}
+
+// tellErrors says how many errors readers got, if they got some.
+func (s *server) tellErrors() {
+	if n := s.counters.failures(); n > 0 {
+		s.warn(fmt.Sprintf("readers got %d errors in all: %s (see above)", n, s.counters.byCause()))
+	}
+}
 
 // serve builds a layout's first generation and mounts it at dir.
 func (a *app) serve(ctx context.Context, l *layout.Layout, dir string, o vfs.Options, f *readFlags, early bool) (*server, error) {
@@ -70,6 +81,7 @@ func (a *app) newServer(l *layout.Layout, dir string, f *readFlags) *server {
 	s := &server{app: a, reloading: make(chan struct{}, 1), file: l.Path, dir: dir, reader: a.newReader(f)}
 	s.progress.app = a
 	s.began = time.Now()
+	s.flood.tell = func(text string) { s.log.Error(text) }
 	s.number.Store(1)
 	return s
 }
@@ -136,7 +148,9 @@ func (s *server) next(ctx context.Context, l *layout.Layout, first bool) (*gener
 
 // report tells of a source that can't be read.
 func (s *server) report(err error) {
-	s.log.Error(err.Error())
+	if s.flood.allow(causeOf(err)) {
+		s.log.Error(err.Error())
+	}
 	if s.changed != nil && errors.Is(err, syscall.ESTALE) {
 		s.changed()
 	}
