@@ -197,6 +197,7 @@ func (a *app) build(ctx context.Context, l *layout.Layout, b building) (*generat
 	default:
 		how = generation.Build
 	}
+	begin := time.Now()
 	defer buildFrugally()()
 	// What hangs in a source must not keep a signal from ending the program.
 	type result struct {
@@ -228,7 +229,24 @@ func (a *app) build(ctx context.Context, l *layout.Layout, b building) (*generat
 	if p != nil {
 		p.stop(r.err == nil)
 	}
+	if r.g != nil && r.err == nil {
+		a.tellBuilt(r.g, cache != nil, time.Since(begin))
+	}
 	return r.g, r.err
+}
+
+// tellBuilt tells those who want to know all what a generation has.
+func (a *app) tellBuilt(g *generation.Generation, remembers bool, took time.Duration) {
+	entries, bytes := 0, int64(0)
+	for _, archive := range g.Archives {
+		entries += archive.Len()
+		bytes += archive.Size()
+	}
+	cache := "nowhere"
+	if remembers {
+		cache, _ = a.cachePath()
+	}
+	a.log.Debug(fmt.Sprintf("%d archives, %d entries, %d bytes, built in %v; CRC-32s are remembered in %s", len(g.Archives), entries, bytes, took.Round(time.Millisecond), cache))
 }
 
 // newReader returns a reader of sources as the flags ask for.
