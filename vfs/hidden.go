@@ -12,6 +12,8 @@ import (
 
 	"github.com/hanwen/go-fuse/v2/fs"
 	"github.com/hanwen/go-fuse/v2/fuse"
+
+	"vzip/internal/seeded"
 )
 
 // Hidden is a file that who asks for it by name finds, and nobody else: its folder is
@@ -70,6 +72,9 @@ func (t *tree) hide(g, old *generation) {
 		d.node.current = true
 		d.add(path.Base(h.Path), entry{node: t.hiddenNodes[i]}, syscall.S_IFREG)
 		top.entries[p] = entry{node: d.node}
+		if seeded.On("hidden-listed") {
+			top.add(p, top.entries[p], syscall.S_IFDIR)
+		}
 		g.dirs[p] = d
 	}
 }
