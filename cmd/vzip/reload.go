@@ -62,8 +62,8 @@ func completeMountpoint(*cobra.Command, []string, string) ([]string, cobra.Shell
 	return nil, cobra.ShellCompDirectiveFilterDirs
 }
 
-// answerControl lets "vzip reload" and "vzip status" reach the server, until the returned function
-// is called.
+// answerControl lets "vzip reload" and "vzip status" reach the server, until the
+// returned function is called.
 func (s *server) answerControl() (stop func()) {
 	major, minor := s.mounted.Device()
 	c, err := control.Serve(major, minor, map[string]func(context.Context) control.Answer{

@@ -100,7 +100,11 @@ func (s *server) start(ctx context.Context, l *layout.Layout, o vfs.Options) err
 		if o.Source == "" {
 			o.Source = l.Path
 		}
-		o.Warn = s.warn
+		o.Warn = func(text string) { // a defect, at any number of requests
+			if s.flood.allow(causeIO) {
+				s.warn(text)
+			}
+		}
 		o.Debug = func(text string) { s.log.Debug(text) }
 		o.Hidden = []vfs.Hidden{{Path: statusFile, Mode: statusMode, Render: s.renderStatus}}
 		s.mounted, err = vfs.Mount(s.dir, s.files(g, o.AllowOther), o)
