@@ -8,7 +8,7 @@ import (
 
 const (
 	// floodLines is how many read errors of one cause are told within floodWindow.
-	floodLines = 20
+	floodLines = 100
 	// floodWindow is after which time those that were not told are told of by one line.
 	floodWindow = time.Minute
 )

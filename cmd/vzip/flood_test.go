@@ -39,7 +39,7 @@ func TestFlood(t *testing.T) {
 		}
 		time.Sleep(2 * time.Second)
 		synctest.Wait()
-		want(`9981 more errors of this kind (changed) within a minute are not shown`)
+		want(`9901 more errors of this kind (changed) within a minute are not shown`)
 		// The next window is like the first one.
 		if n := try(causeChanged, floodLines+2); n != floodLines {
 			t.Errorf("%d lines in the next window, want %d", n, floodLines)
