@@ -141,8 +141,15 @@ func (p *parser) archiveName(n *yaml.Node, a *Archive) {
 		p.at(n, "archive name of %d bytes: a path has at most 4000: shorten it", len(name))
 		return
 	}
+	if name == hiddenFolder || strings.HasPrefix(name, hiddenFolder+"/") {
+		p.at(n, "archive name %q: %s is where a mount has its own status: use another name", name, hiddenFolder)
+		return
+	}
 	a.Name = name
 }
+
+// hiddenFolder is a folder of each mount that is vzip's own.
+const hiddenFolder = ".vzip"
 
 // checkPath says whether a name that the user chose can stand below a
 // mountpoint or in an archive.

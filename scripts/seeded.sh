@@ -26,6 +26,7 @@ same-inode           internal/generation  TestInode
 same-state           internal/generation  TestDateBeforeHashed
 unhashed             internal/generation  TestStart
 same-mtime           internal/generation  TestDate
+blind-verify         internal/generation  TestVerifier
 torn-cache           internal/crccache    TestBrokenRecords
 anybodys-cache       internal/crccache    TestRefusedF
 links-out            internal/source      TestConfined|TestFolderBecameLink
@@ -34,6 +35,7 @@ open-to-all          layout               TestAccess
 short-read           vfs                  TestVFSReadErrors
 early-release        vfs                  TestVFSRead
 old-node             vfs                  TestVFSPublishUntold
+hidden-listed        vfs                  TestHidden
 "
 
 run() { # package, tests; a bug may make one hang

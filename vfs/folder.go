@@ -40,6 +40,9 @@ func (d *folder) Lookup(_ context.Context, name string, out *fuse.EntryOut) (*fs
 	}
 	d.tree.know(e.node)
 	e.node.attr(&out.Attr)
+	if _, ok := e.node.(*hidden); ok {
+		out.SetAttrTimeout(hiddenTime)
+	}
 	return e.node.EmbeddedInode(), 0
 }
 

@@ -32,6 +32,8 @@ type Options struct {
 	// Kernel are options for the kernel's FUSE, as in mount.fuse(8). It always
 	// checks modes and owners: default_permissions.
 	Kernel []string
+	// Hidden are files beside those that are published.
+	Hidden []Hidden
 	// Warn takes what stops nothing, Debug what go-fuse says of requests that
 	// nobody waits for any more. Both may be nil.
 	Warn, Debug func(string)
@@ -81,7 +83,7 @@ func Mount(dir string, files []File, o Options) (*Mounted, error) {
 		}
 	}
 	files = slices.Clone(files)
-	if err := check(files); err != nil {
+	if err := errors.Join(check(files), checkHidden(files, o.Hidden)); err != nil {
 		return nil, err
 	}
 	o.Kernel = slices.Clone(o.Kernel)

@@ -1,6 +1,7 @@
 package vfs
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"syscall"
@@ -14,10 +15,10 @@ import (
 // An error means that nothing has changed.
 func (m *Mounted) Publish(files []File) error {
 	files = slices.Clone(files)
-	if err := check(files); err != nil {
+	t := m.tree
+	if err := errors.Join(check(files), checkHidden(files, t.hidden)); err != nil {
 		return err
 	}
-	t := m.tree
 	t.publishing.Lock()
 	defer t.publishing.Unlock()
 	old := t.current.Load()

@@ -23,6 +23,7 @@ type tree struct {
 	uid, gid    uint32 // of folders
 	io          IO
 	warn, debug func(string)
+	hidden      []Hidden
 
 	publishing sync.Mutex // one generation after the other
 	current    atomic.Pointer[generation]
@@ -31,6 +32,8 @@ type tree struct {
 	numbers map[uint64]node // taken ones
 	made    uint64          // nodes so far
 	open    map[*handle]bool
+
+	hiddenNodes []*hidden // of hidden, once they are made
 }
 
 // generation is one state of all names. It never changes.
@@ -99,6 +102,7 @@ func (t *tree) free(b *base) {
 
 func newTree(o Options, uid, gid uint32) *tree {
 	t := &tree{warn: o.Warn, debug: o.Debug, uid: uid, gid: gid, io: o.IO, open: map[*handle]bool{}}
+	t.hidden, t.hiddenNodes = o.Hidden, make([]*hidden, len(o.Hidden))
 	t.root = &folder{base{tree: t, path: ".", known: true, current: true}}
 	t.numbers = map[uint64]node{0: t.root, fuse.FUSE_ROOT_ID: t.root}
 	t.current.Store(&generation{dirs: map[string]*dir{}})
@@ -153,6 +157,7 @@ func (t *tree) build(files []File) *generation {
 			}
 		}
 	}
+	t.hide(g, old)
 	return g
 }
 

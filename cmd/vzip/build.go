@@ -151,9 +151,13 @@ type building struct {
 	report       func(error)            // takes read errors later
 	folder       func(string)           // is told each folder before it is listed
 	newer        func() bool            // tells whether to wait for busy files no longer; nil: never
-	progress     bool                   // show it
+	progress     *progress              // shows it; nil: nothing does
 	early        bool                   // leave CRCs that are not known for later
+	how          builder                // nil: generation.Build, or Scan
 }
+
+// builder makes a generation.
+type builder func(context.Context, *layout.Layout, generation.Options) (*generation.Generation, error)
 
 // build makes a generation, with all CRCs unless it is early.
 func (a *app) build(ctx context.Context, l *layout.Layout, b building) (*generation.Generation, error) {
@@ -178,11 +182,22 @@ func (a *app) build(ctx context.Context, l *layout.Layout, b building) (*generat
 		Warn:         a.warn,
 		Report:       b.report,
 	}
-	var p *progress
-	if b.progress && !b.early {
-		p = &progress{app: a}
+	p := b.progress
+	if b.early {
+		p = nil
+	}
+	if p != nil {
 		o.Start, o.Progress = p.start, p.add
 	}
+	how := b.how
+	switch {
+	case how != nil:
+	case b.early:
+		how = generation.Scan
+	default:
+		how = generation.Build
+	}
+	begin := time.Now()
 	defer buildFrugally()()
 	// What hangs in a source must not keep a signal from ending the program.
 	type result struct {
@@ -199,11 +214,7 @@ func (a *app) build(ctx context.Context, l *layout.Layout, b building) (*generat
 			}
 			done <- r
 		}()
-		if b.early {
-			r.g, r.err = generation.Scan(ctx, l, o)
-		} else {
-			r.g, r.err = generation.Build(ctx, l, o)
-		}
+		r.g, r.err = how(ctx, l, o)
 	}()
 	var r result
 	select {
@@ -218,7 +229,24 @@ func (a *app) build(ctx context.Context, l *layout.Layout, b building) (*generat
 	if p != nil {
 		p.stop(r.err == nil)
 	}
+	if r.g != nil && r.err == nil {
+		a.tellBuilt(r.g, cache != nil, time.Since(begin))
+	}
 	return r.g, r.err
+}
+
+// tellBuilt tells those who want to know all what a generation has.
+func (a *app) tellBuilt(g *generation.Generation, remembers bool, took time.Duration) {
+	entries, bytes := 0, int64(0)
+	for _, archive := range g.Archives {
+		entries += archive.Len()
+		bytes += archive.Size()
+	}
+	cache := "nowhere"
+	if remembers {
+		cache, _ = a.cachePath()
+	}
+	a.log.Debug(fmt.Sprintf("%d archives, %d entries, %d bytes, built in %v; CRC-32s are remembered in %s", len(g.Archives), entries, bytes, took.Round(time.Millisecond), cache))
 }
 
 // newReader returns a reader of sources as the flags ask for.

@@ -49,7 +49,7 @@ func (a *app) cat(file, name string, r httpRange, f *readFlags) error {
 	if err := findArchive(l, name); err != nil {
 		return err
 	}
-	g, err := a.build(ctx, l, building{only: name, reader: a.newReader(f), progress: true})
+	g, err := a.build(ctx, l, building{only: name, reader: a.newReader(f), progress: &progress{app: a}})
 	if err != nil {
 		return interrupted(err)
 	}

@@ -101,7 +101,7 @@ func (a *app) exec(file string, argv []string, f *readFlags, early bool) (err er
 	s.stopHashing()
 	// What the command left behind may finish reading, unless a signal ended it.
 	a.drain(s.mounted, gone, signals, grace)
-	if exitCode(err) == exitOK && s.failed.Load() {
+	if exitCode(err) == exitOK && s.counters.failures() > 0 {
 		a.log.Warn(fmt.Sprintf("%s ended with exit code 0 though archives could not be read (see above): what it made of them may be wrong", argv[0]))
 	}
 	return err

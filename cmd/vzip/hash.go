@@ -25,7 +25,7 @@ func (a *app) hashCommand() *cobra.Command {
 			if a.noCache {
 				return usageError("hash --no-cache would forget what it works out: use --cache DIR, or neither")
 			}
-			g, err := a.build(ctx, l, building{mustRemember: true, progress: true})
+			g, err := a.build(ctx, l, building{mustRemember: true, progress: &progress{app: a}})
 			if err != nil {
 				return interrupted(err)
 			}

@@ -129,6 +129,7 @@ func (a *app) mount(file, dir string, f *mountFlags, o vfs.Options) error {
 	if err != nil {
 		return interrupted(err)
 	}
+	defer s.tellErrors()
 	defer s.close()
 	visible := fmt.Sprintf("%d archives at %s", len(s.generation().Archives), dir)
 	a.log.Info(visible + s.unhashed())
@@ -154,6 +155,7 @@ func (a *app) mount(file, dir string, f *mountFlags, o vfs.Options) error {
 	if !early && !s.untilUnmounted(w, gone, signals, hangups) {
 		return nil
 	}
+	s.draining.Store(true)
 	a.notifyService(sd.SdNotifyStopping)
 	s.stopHashing()
 	if !a.drain(s.mounted, gone, signals, f.drain) {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"os"
@@ -26,6 +27,7 @@ type progress struct {
 	hidden     bool         // show nothing
 	background bool         // of a daemon: no bar, and a line only now and then
 	status     func(string) // if set, is told it, too
+	did        string       // what was done of files, if not working out their CRC-32s
 
 	files int
 	total int64
@@ -66,6 +68,13 @@ func (p *progress) start(files int, bytes int64) {
 }
 
 func (p *progress) add(bytes int64) { p.done.Add(bytes) }
+
+// figures are how many files and bytes there are to do, and how many bytes are done.
+func (p *progress) figures() (files int, done, total int64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.files, min(p.done.Load(), p.total), p.total
+}
 
 func (p *progress) show() {
 	every := lineInterval
@@ -158,7 +167,7 @@ func (p *progress) stop(ok bool) {
 		return
 	}
 	took := time.Since(p.begin)
-	p.app.log.Info(fmt.Sprintf("worked out the CRC-32 of %d files, %s in %v (%s/s)", p.files, size(p.total),
+	p.app.log.Info(fmt.Sprintf("%s %d files, %s in %v (%s/s)", cmp.Or(p.did, "worked out the CRC-32 of"), p.files, size(p.total),
 		took.Round(time.Millisecond), size(int64(float64(p.total)/max(took.Seconds(), 1e-3)))))
 }
 

@@ -21,27 +21,11 @@ func (a *app) reloadCommand() *cobra.Command {
 			"sources again, read what changed, and show the new archives, all at once. Who has an\n" +
 			"archive open reads on in the old one. Where the new state can't be shown the old one\n" +
 			"stays, and reload says why.",
-		Args: exactArgs("MOUNTPOINT"),
-		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-			return nil, cobra.ShellCompDirectiveFilterDirs
-		},
-		RunE: func(cmd *cobra.Command, args []string) error {
-			ctx, stop := untilSignal()
-			defer stop()
-			dir, err := mountedPath(args[0])
+		Args:              exactArgs("MOUNTPOINT"),
+		ValidArgsFunction: completeMountpoint,
+		RunE: func(_ *cobra.Command, args []string) error {
+			answer, err := ask(args[0], "reload")
 			if err != nil {
-				return err
-			}
-			if mounted, err := vfs.IsMounted(dir); err != nil {
-				return err
-			} else if !mounted {
-				return fmt.Errorf("%s: vzip has nothing mounted there", dir)
-			}
-			answer, err := control.Ask(ctx, dir, "reload")
-			if err != nil {
-				if errors.Is(unix.Statfs(dir, new(unix.Statfs_t)), unix.ENOTCONN) {
-					err = fmt.Errorf("%s: the vzip that served it died: mount it again, or run vzip umount", dir)
-				}
 				return err
 			}
 			if answer.ExitCode != exitOK {
@@ -53,15 +37,41 @@ func (a *app) reloadCommand() *cobra.Command {
 	}
 }
 
-// answerControl lets "vzip reload" reach the server, until the returned function
-// is called.
+// ask asks the vzip that serves a mountpoint for something.
+func ask(mountpoint, name string) (control.Answer, error) {
+	ctx, stop := untilSignal()
+	defer stop()
+	dir, err := mountedPath(mountpoint)
+	if err != nil {
+		return control.Answer{}, err
+	}
+	if mounted, err := vfs.IsMounted(dir); err != nil {
+		return control.Answer{}, err
+	} else if !mounted {
+		return control.Answer{}, fmt.Errorf("%s: vzip has nothing mounted there", dir)
+	}
+	answer, err := control.Ask(ctx, dir, name)
+	if err != nil && errors.Is(unix.Statfs(dir, new(unix.Statfs_t)), unix.ENOTCONN) {
+		err = fmt.Errorf("%s: the vzip that served it died: mount it again, or run vzip umount", dir)
+	}
+	return answer, err
+}
+
+// completeMountpoint completes a folder.
+func completeMountpoint(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	return nil, cobra.ShellCompDirectiveFilterDirs
+}
+
+// answerControl lets "vzip reload" and "vzip status" reach the server, until the
+// returned function is called.
 func (s *server) answerControl() (stop func()) {
 	major, minor := s.mounted.Device()
 	c, err := control.Serve(major, minor, map[string]func(context.Context) control.Answer{
 		"reload": func(ctx context.Context) control.Answer { return s.answer(s.reloadNow(ctx, "reload", slog.LevelInfo)) },
+		"status": func(context.Context) control.Answer { return control.Answer{Data: s.renderStatus()} },
 	})
 	if err != nil {
-		s.log.Warn(fmt.Sprintf("vzip reload can't reach this mount: %v; use SIGHUP", err))
+		s.log.Warn(fmt.Sprintf("vzip reload and vzip status can't reach this mount: %v; use SIGHUP, and read %s", err, statusFile))
 		return func() {}
 	}
 	return func() { _ = c.Close() }
@@ -82,6 +92,7 @@ func (s *server) reloadNow(ctx context.Context, why string, same slog.Level) (me
 		if v := recover(); v != nil {
 			err = fmt.Errorf("a defect in vzip made it fail: %v", v)
 		}
+		s.last.Store(newLastReload(message, err))
 		if err != nil {
 			level := slog.LevelError
 			if was := s.failure.Swap(err.Error()); was == err.Error() && same < slog.LevelInfo {

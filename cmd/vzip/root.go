@@ -76,6 +76,7 @@ type app struct {
 	logLevel  string
 	logFormat string
 	quiet     bool
+	verbose   bool
 }
 
 // run runs the program and returns its exit code.
@@ -140,10 +141,11 @@ func (a *app) rootCommand() *cobra.Command {
 	flags.IntVar(&a.jobs, "jobs", runtime.GOMAXPROCS(0), "how many parts of files are read at once to work out CRC-32s")
 	flags.StringVar(&a.logLevel, "log-level", "info", "least important messages shown: debug, info, warn or error")
 	flags.StringVar(&a.logFormat, "log-format", "text", "form of messages: text or json")
+	flags.BoolVarP(&a.verbose, "verbose", "v", false, "show all messages, as --log-level debug does")
 	flags.BoolVar(&a.quiet, "quiet", false, "show no progress, and only warnings and errors")
 	for _, c := range []*cobra.Command{
-		a.mountCommand(), a.umountCommand(), a.reloadCommand(), a.execCommand(), a.checkCommand(), a.listCommand(),
-		a.hashCommand(), a.catCommand(), a.versionCommand(),
+		a.mountCommand(), a.umountCommand(), a.reloadCommand(), a.statusCommand(), a.execCommand(), a.checkCommand(), a.listCommand(),
+		a.hashCommand(), a.catCommand(), a.verifyCommand(), a.versionCommand(),
 	} {
 		root.AddCommand(c)
 	}
@@ -156,7 +158,12 @@ func (a *app) setUp() error {
 	if err := level.UnmarshalText([]byte(a.logLevel)); err != nil {
 		return usageError("--log-level %q is not known: use debug, info, warn or error", a.logLevel)
 	}
-	if a.quiet {
+	switch {
+	case a.quiet && a.verbose:
+		return usageError("--quiet and --verbose contradict each other: use one of them")
+	case a.verbose:
+		a.logLevel, level = "debug", slog.LevelDebug // also of a daemon's log
+	case a.quiet:
 		level = max(level, slog.LevelWarn)
 	}
 	handler, err := newHandler(a.logFormat, a.stderr, level)

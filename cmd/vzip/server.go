@@ -37,16 +37,32 @@ type server struct {
 	old       []*generation.Generation // whose archives may be open yet
 	building  atomic.Bool              // the next one is being built
 	failure   atomic.Value             // why the last reload failed, a string; "" if it did not
+	last      atomic.Pointer[lastReload]
+	rehashing atomic.Pointer[progress] // of the next generation; nil: none is being built
 
-	early    bool        // the first generation is shown before all its CRCs are known
-	progress progress    // of hashing meanwhile
-	failed   atomic.Bool // some reader was refused
+	early    bool     // the first generation is shown before all its CRCs are known
+	progress progress // of hashing meanwhile
+	counters counters // of what readers got
+	flood    flood    // of errors in the log
+
+	began    time.Time
+	draining atomic.Bool // its end has begun
 }
 
 func (s *server) generation() *generation.Generation { return s.current.Load() }
 
 // close ends the use of the last generation.
-func (s *server) close() { s.generation().Close() }
+func (s *server) close() {
+	s.flood.stop()
+	s.generation().Close()
+}
+
+// tellErrors says how many errors readers got, if they got some.
+func (s *server) tellErrors() {
+	if n := s.counters.failures(); n > 0 {
+		s.warn(fmt.Sprintf("readers got %d errors in all: %s (see above)", n, s.counters.byCause()))
+	}
+}
 
 // serve builds a layout's first generation and mounts it at dir.
 func (a *app) serve(ctx context.Context, l *layout.Layout, dir string, o vfs.Options, f *readFlags, early bool) (*server, error) {
@@ -64,6 +80,8 @@ func (a *app) serve(ctx context.Context, l *layout.Layout, dir string, o vfs.Opt
 func (a *app) newServer(l *layout.Layout, dir string, f *readFlags) *server {
 	s := &server{app: a, reloading: make(chan struct{}, 1), file: l.Path, dir: dir, reader: a.newReader(f)}
 	s.progress.app = a
+	s.began = time.Now()
+	s.flood.tell = func(text string) { s.log.Error(text) }
 	s.number.Store(1)
 	return s
 }
@@ -77,12 +95,18 @@ func (s *server) start(ctx context.Context, l *layout.Layout, o vfs.Options) err
 	if s.early {
 		s.hash(g)
 	}
+	s.current.Store(g) // who reads the status asks for it as soon as there is a mount
 	if s.dir != "" {
 		if o.Source == "" {
 			o.Source = l.Path
 		}
-		o.Warn = s.warn
+		o.Warn = func(text string) { // a defect, at any number of requests
+			if s.flood.allow(causeIO) {
+				s.warn(text)
+			}
+		}
 		o.Debug = func(text string) { s.log.Debug(text) }
+		o.Hidden = []vfs.Hidden{{Path: statusFile, Mode: statusMode, Render: s.renderStatus}}
 		s.mounted, err = vfs.Mount(s.dir, s.files(g, o.AllowOther), o)
 		if err != nil {
 			s.progress.stop(false)
@@ -90,7 +114,6 @@ func (s *server) start(ctx context.Context, l *layout.Layout, o vfs.Options) err
 			return mountError(err)
 		}
 	}
-	s.current.Store(g)
 	s.takeReserve()
 	oneMoreProcessor()
 	return nil
@@ -110,7 +133,13 @@ func (s *server) next(ctx context.Context, l *layout.Layout, first bool) (*gener
 	if s.sources != nil {
 		s.sources(l.Sources())
 	}
-	g, err := s.build(ctx, l, building{reader: s.reader, before: s.generation(), report: s.report, folder: s.folder, newer: func() bool { return s.waiting.Load() > 0 }, progress: first, early: first && s.early})
+	b := building{reader: s.reader, before: s.generation(), report: s.report, folder: s.folder, newer: func() bool { return s.waiting.Load() > 0 }, early: first && s.early}
+	b.progress = &progress{app: s.app, hidden: !first}
+	if !first {
+		s.rehashing.Store(b.progress)
+		defer s.rehashing.Store(nil)
+	}
+	g, err := s.build(ctx, l, b)
 	if err != nil {
 		return nil, err
 	}
@@ -123,7 +152,9 @@ func (s *server) next(ctx context.Context, l *layout.Layout, first bool) (*gener
 
 // report tells of a source that can't be read.
 func (s *server) report(err error) {
-	s.log.Error(err.Error())
+	if s.flood.allow(causeOf(err)) {
+		s.log.Error(err.Error())
+	}
 	if s.changed != nil && errors.Is(err, syscall.ESTALE) {
 		s.changed()
 	}
@@ -164,9 +195,10 @@ type content struct {
 func (c content) Open(ahead bool) (vfs.Handle, error) {
 	h, err := c.File.Open(ahead)
 	if err != nil {
-		c.s.failed.Store(true)
+		c.s.counters.failed(err)
 		return nil, err
 	}
+	c.s.counters.open.Add(1)
 	return handle{h, c.s}, nil
 }
 
@@ -179,12 +211,16 @@ type handle struct {
 func (h handle) Read(ctx context.Context, off int64, n int) (vfs.Data, error) {
 	d, err := h.Handle.Read(ctx, off, n)
 	if err != nil {
-		if !errors.Is(err, context.Canceled) {
-			h.s.failed.Store(true)
-		}
+		h.s.counters.failed(err)
 		return nil, err // not a nil *Data
 	}
+	h.s.counters.count(d.Len())
 	return d, nil
+}
+
+func (h handle) Close() {
+	h.s.counters.open.Add(-1)
+	h.Handle.Close()
 }
 
 // maxOld is how many generations are kept for those who have an archive of them open.

@@ -59,12 +59,15 @@ func (s *server) watchdog() (stop func()) {
 	go func() {
 		tick := time.NewTicker(interval / 2)
 		defer tick.Stop()
+		said := "" // the same is told once
 		for {
+			text := ""
 			if err := s.probe(ctx, interval/4); err == nil {
 				s.notifyService(sd.SdNotifyWatchdog)
-			} else {
-				s.log.Error(fmt.Sprintf("the service manager is not told that all is well: %v", err))
+			} else if text = err.Error(); text != said {
+				s.log.Error("the service manager is not told that all is well: " + text)
 			}
+			said = text
 			select {
 			case <-tick.C:
 			case <-ctx.Done():

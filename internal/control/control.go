@@ -23,6 +23,8 @@ import (
 type Answer struct {
 	Message  string `json:"message"`
 	ExitCode int    `json:"exit_code"` // for the program that asked
+	// Data is what was asked for, where that is more than a message.
+	Data json.RawMessage `json:"data,omitempty"`
 }
 
 // address is an abstract unix socket (unix(7)) named by the mount's device number,
@@ -95,6 +97,9 @@ func peer(c net.Conn) (uid uint32, err error) {
 // ErrUnreachable tells that no process answers for a mount.
 var ErrUnreachable = errors.New("the vzip that serves it can't be reached")
 
+// ErrUnknown tells that a process is of a version that has no such request.
+var ErrUnknown = errors.New("the vzip that serves it doesn't know the request")
+
 // startGrace is how long a process may take to listen once its mount is there.
 const startGrace = 2 * time.Second
 
@@ -138,6 +143,9 @@ func Ask(ctx context.Context, dir, name string) (Answer, error) {
 		return Answer{}, fmt.Errorf("%s: %w: %w: it may run in another network namespace, as another user, or be an older version", dir, ErrUnreachable, errors.Unwrap(err))
 	}
 	defer response.Body.Close()
+	if response.StatusCode == http.StatusNotFound {
+		return Answer{}, fmt.Errorf("%s: %w %q: it is an older version: mount it again", dir, ErrUnknown, name)
+	}
 	var a Answer
 	if err := json.NewDecoder(response.Body).Decode(&a); err != nil {
 		return Answer{}, fmt.Errorf("%s: the vzip that serves it broke off: %w", dir, err)

@@ -163,3 +163,10 @@ func (f *File) seek(off int64, whence int) (int64, error) {
 func (f *File) WillReadAll() {
 	unix.Fadvise(f.fd, 0, 0, unix.FADV_SEQUENTIAL) // advice: a failure changes nothing
 }
+
+// DropCached has the kernel forget what it has in memory of the file, so that it is
+// read from the disk. What was not written there yet stays, and so does what others
+// have mapped.
+func (f *File) DropCached() {
+	unix.Fadvise(f.fd, 0, 0, unix.FADV_DONTNEED) // advice: not all file systems take it
+}
