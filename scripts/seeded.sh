@@ -26,6 +26,7 @@ same-inode           internal/generation  TestInode
 same-state           internal/generation  TestDateBeforeHashed
 unhashed             internal/generation  TestStart
 same-mtime           internal/generation  TestDate
+tag-by-crc           internal/generation  TestTag
 torn-cache           internal/crccache    TestBrokenRecords
 anybodys-cache       internal/crccache    TestRefusedF
 links-out            internal/source      TestConfined|TestFolderBecameLink
