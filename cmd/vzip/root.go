@@ -142,7 +142,7 @@ func (a *app) rootCommand() *cobra.Command {
 	flags.StringVar(&a.logFormat, "log-format", "text", "form of messages: text or json")
 	flags.BoolVar(&a.quiet, "quiet", false, "show no progress, and only warnings and errors")
 	for _, c := range []*cobra.Command{
-		a.mountCommand(), a.umountCommand(), a.reloadCommand(), a.execCommand(), a.checkCommand(), a.listCommand(),
+		a.mountCommand(), a.serveCommand(), a.umountCommand(), a.reloadCommand(), a.execCommand(), a.checkCommand(), a.listCommand(),
 		a.hashCommand(), a.catCommand(), a.versionCommand(),
 	} {
 		root.AddCommand(c)

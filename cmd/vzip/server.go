@@ -26,6 +26,7 @@ type server struct {
 	dir     string // the mountpoint; "": none
 	reader  *verified.Reader
 	mounted *vfs.Mounted   // nil: nowhere
+	web     *webServer     // nil: not over HTTP
 	changed func()         // is told that a source has other bytes; may be nil
 	folder  func(string)   // is told each source folder before it is listed; may be nil
 	sources func([]string) // is told the layout's sources before they are looked at; may be nil
@@ -91,6 +92,9 @@ func (s *server) start(ctx context.Context, l *layout.Layout, o vfs.Options) err
 		}
 	}
 	s.current.Store(g)
+	if s.web != nil {
+		s.web.Publish(g)
+	}
 	s.takeReserve()
 	oneMoreProcessor()
 	return nil
@@ -234,6 +238,9 @@ func (s *server) reload(ctx context.Context) (message string, changed bool, err 
 			return "", false, err
 		}
 	}
+	if s.web != nil {
+		s.web.Publish(g)
+	}
 	s.progress.stop(false)
 	s.current.Store(g)
 	s.retire(before)
@@ -249,10 +256,8 @@ func (s *server) nextFromFile(ctx context.Context) (*generation.Generation, erro
 	if err != nil {
 		return nil, err
 	}
-	if s.dir != "" {
-		if err := checkOverlap(ctx, s.dir, l, s.reader.Timeout); err != nil {
-			return nil, err
-		}
+	if err := s.check(ctx, l); err != nil {
+		return nil, err
 	}
 	return s.next(ctx, l, false)
 }
