@@ -25,7 +25,7 @@ demo: deps build ## mount a layout, read it with tools people know, unmount
 
 test: deps ## run all tests, with the race detector
 	VZIP_TEST_REQUIRE=$(REQUIRE) $(GO) test -race ./...
-	$(GO) test -run Alloc ./zipgen ./internal/generation # the race detector allocates, too
+	$(GO) test -run Alloc ./zipgen ./internal/generation ./internal/web # the race detector allocates, too
 
 lint: ## check format, vet and staticcheck
 	@test -z "$$(gofmt -l .)" || { gofmt -d .; exit 1; }

@@ -35,6 +35,8 @@ open-to-all          layout               TestAccess
 short-read           vfs                  TestVFSReadErrors
 early-release        vfs                  TestVFSRead
 old-node             vfs                  TestVFSPublishUntold
+early-header         internal/web         TestFaultInBody
+no-if-range          internal/web         TestReload|TestConformance
 "
 
 run() { # package, tests; a bug may make one hang

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 
@@ -113,8 +114,13 @@ func (a *app) serveUntilEnd(v service) error {
 	}
 	defer s.close()
 	visible := s.where()
-	a.log.Info(visible + s.unhashed())
-	if s.web != nil {
+	if s.web == nil {
+		a.log.Info(visible + s.unhashed())
+	} else { // the address ends the line, so that programs find it
+		a.log.Info(visible)
+		if text, ok := strings.CutPrefix(s.unhashed(), "; "); ok {
+			a.log.Info(text)
+		}
 		s.tellOpen()
 	}
 

@@ -89,7 +89,13 @@ func serve(t testing.TB, dir string, l Limits, text string) *site {
 		defer close(ended)
 		_ = server.Serve(l.Listener(in))
 	}()
-	transport := &http.Transport{DisableCompression: true}
+	transport := &http.Transport{DisableCompression: true, DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
+		c, err := new(net.Dialer).DialContext(ctx, network, addr)
+		if err == nil { // little is to be on the way to who does not read yet
+			err = c.(*net.TCPConn).SetReadBuffer(64 << 10)
+		}
+		return c, err
+	}}
 	s.client = &http.Client{Transport: transport, Timeout: patience}
 	t.Cleanup(func() {
 		transport.CloseIdleConnections()

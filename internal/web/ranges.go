@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+
+	"vzip/internal/seeded"
 )
 
 // maxRanges is of how many ranges a request may be. The whole is sent to one that wants
@@ -23,6 +25,9 @@ func limitRanges(r *http.Request, size int64) {
 	if r.Method != http.MethodGet || len(fields) > 1 || !ok || !strings.EqualFold(strings.TrimSpace(unit), "bytes") || strings.Count(list, ",") >= maxRanges {
 		r.Header.Del("Range")
 		return
+	}
+	if seeded.On("no-if-range") {
+		r.Header.Del("If-Range")
 	}
 	var specs []string
 	for spec := range strings.SplitSeq(list, ",") {

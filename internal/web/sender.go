@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"sync"
 	"time"
+
+	"vzip/internal/seeded"
 )
 
 // pieceLen is how much is read and sent at once, in bytes: what is read ahead comes in
@@ -44,6 +46,9 @@ func (s *sender) Unwrap() http.ResponseWriter { return s.w }
 func (s *sender) WriteHeader(code int) {
 	if s.code == 0 {
 		s.code = code
+	}
+	if seeded.On("early-header") {
+		s.sendHeader()
 	}
 }
 
