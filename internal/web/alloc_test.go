@@ -5,6 +5,8 @@ import (
 	"net/http/httptest"
 	"strconv"
 	"testing"
+
+	"vzip/internal/require"
 )
 
 // discard is a ResponseWriter that counts bytes.
@@ -41,7 +43,7 @@ func TestAlloc(t *testing.T) {
 	}
 	short, long := get(2*pieceLen), get(pieces*pieceLen)
 	// Reading ahead has buffers of its own, which it may find in use once in a while.
-	if long > short+pieces/2 || short > 150 {
+	if (long > short+pieces/2 || short > 150) && !require.RaceDetector { // a pool forgets some of what it is given then
 		t.Errorf("got %v and %v allocations", short, long)
 	}
 	t.Logf("%v and %v allocations", short, long)

@@ -101,8 +101,11 @@ func serve(t testing.TB, dir string, l Limits, text string) *site {
 		transport.CloseIdleConnections()
 		_ = server.Close()
 		<-ended
-		for end := time.Now().Add(patience); s.Active() > 0 && time.Now().Before(end); {
-			time.Sleep(time.Millisecond)
+		for end := time.Now().Add(patience); s.Active() > 0 || s.g.InUse(); time.Sleep(time.Millisecond) {
+			if time.Now().After(end) {
+				t.Errorf("left behind: %d bodies; archives are open: %v", s.Active(), s.g.InUse())
+				break
+			}
 		}
 		s.g.Close()
 	})
