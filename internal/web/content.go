@@ -137,7 +137,7 @@ func (c *content) close() {
 func (h *Handler) serveArchive(w *sender, r *http.Request, f *generation.File) {
 	c, err := openContent(r.Context(), f, 0, f.Size)
 	if err != nil {
-		h.Failed(err)
+		h.fail(err)
 		w.refuse(f.Path, err)
 		return
 	}
@@ -159,7 +159,12 @@ func (h *Handler) serveContent(w *sender, r *http.Request, c *content) {
 	w.content = c
 	http.ServeContent(w, r, c.name, c.time, c)
 	if err := c.failed(); err != nil && !errors.Is(err, context.Canceled) {
-		h.Failed(err)
-		h.metrics.failed(err)
+		h.fail(err)
 	}
+}
+
+// fail counts a request that failed for a source.
+func (h *Handler) fail(err error) {
+	h.Failed(err)
+	h.metrics.failed(err)
 }

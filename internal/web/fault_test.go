@@ -129,6 +129,29 @@ func TestFaultInBody(t *testing.T) {
 	}
 }
 
+// TestDefect: a defect cuts one connection off, is told, and ends nothing else.
+func TestDefect(t *testing.T) {
+	t.Parallel()
+	s := plainSite(t)
+	told := make(chan string, 1)
+	s.Handler.Warn = func(text string) { told <- text }
+	s.Handler.Served = func(int) { panic("a test") }
+	resp, err := s.client.Get(s.url + "/a.zip")
+	if err == nil {
+		_, err = io.ReadAll(resp.Body)
+		resp.Body.Close()
+	}
+	if err == nil {
+		t.Error("the body has a good end")
+	}
+	if got, want := <-told, "a defect in vzip made a request fail: a test"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if resp, _, err := s.ask("GET", "/healthz"); err != nil || resp.StatusCode != 200 {
+		t.Errorf("then %s, %v", resp.Status, err)
+	}
+}
+
 // metric returns a number of /metrics.
 func (s *site) metric(name string) (n float64) {
 	s.t.Helper()

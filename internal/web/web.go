@@ -105,6 +105,14 @@ func CheckName(name string) error {
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s := &sender{w: w, h: h}
 	defer h.metrics.begin()(s)
+	defer func() {
+		if v := recover(); v != nil {
+			if v != http.ErrAbortHandler {
+				h.Warn(fmt.Sprintf("a defect in vzip made a request fail: %v", v))
+			}
+			panic(http.ErrAbortHandler) // net/http closes the connection
+		}
+	}()
 	h.route(s, r)
 	s.finish()
 }
