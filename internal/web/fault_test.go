@@ -259,7 +259,7 @@ func TestStall(t *testing.T) {
 	dir := t.TempDir()
 	must(t, os.WriteFile(dir+"/large", randomBytes("large", 24<<20), 0o644))
 	limits := DefaultLimits
-	limits.Stall = time.Second
+	limits.Stall = 3 * time.Second
 	s := serve(t, dir, limits, "version: 1\narchives:\n  - {name: a.zip, entries: [{source: large}]}\n")
 	dial := func() net.Conn {
 		c, err := net.Dial("tcp", s.addr)
@@ -272,10 +272,11 @@ func TestStall(t *testing.T) {
 		return c
 	}
 	stalled, slow := dial(), dial()
-	// It takes a little all the time, for several times as long as it may stall.
+	// It takes a little all the time, for several times as long as it may stall: too little
+	// for the kernel to say that there is room again for more.
 	var got bytes.Buffer
-	for begin := time.Now(); time.Since(begin) < 4*limits.Stall; time.Sleep(limits.Stall / 20) {
-		_, err := io.CopyN(&got, slow, 100<<10)
+	for begin := time.Now(); time.Since(begin) < 2*limits.Stall; time.Sleep(limits.Stall / 60) {
+		_, err := io.CopyN(&got, slow, 4<<10)
 		must(t, err)
 	}
 	_, err := io.Copy(&got, slow)

@@ -82,15 +82,22 @@ type conn struct {
 	once sync.Once
 }
 
-// Write implements [net.Conn].
+// stallTries is how often a write that stalls is tried.
+const stallTries = 10
+
+// Write implements [net.Conn]. It tries again and again: the kernel wakes who waits only
+// once much of its buffer is free, but takes more whenever the client has taken some.
 func (c *conn) Write(p []byte) (n int, err error) {
-	for {
-		if err := c.SetWriteDeadline(time.Now().Add(c.l.stall)); err != nil {
+	for idle := 0; ; {
+		if err := c.SetWriteDeadline(time.Now().Add(c.l.stall / stallTries)); err != nil {
 			return n, err
 		}
 		took, err := c.Conn.Write(p[n:])
 		n += took
-		if took == 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
+		if idle++; took > 0 {
+			idle = 0
+		}
+		if !errors.Is(err, os.ErrDeadlineExceeded) || idle == stallTries {
 			return n, err
 		}
 	}
