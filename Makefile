@@ -28,7 +28,7 @@ demo: deps build ## mount a layout, read it with tools people know, unmount
 
 test: deps-uploads bin/versitygw ## run all tests, with the race detector
 	VZIP_TEST_REQUIRE=$(REQUIRE) $(GO) test -race ./...
-	$(GO) test -run Alloc ./zipgen ./internal/generation # the race detector allocates, too
+	$(GO) test -run Alloc ./zipgen ./internal/generation ./internal/web # the race detector allocates, too
 
 bin/versitygw: # the S3 server of tests, benchmarks and the table of clients
 	GOBIN='$(CURDIR)/bin' $(GO) install github.com/versity/versitygw/cmd/versitygw@v1.8.0

@@ -27,6 +27,7 @@ same-state           internal/generation  TestDateBeforeHashed
 unhashed             internal/generation  TestStart
 same-mtime           internal/generation  TestDate
 blind-verify         internal/generation  TestVerifier
+tag-by-crc           internal/generation  TestTag
 torn-cache           internal/crccache    TestBrokenRecords
 anybodys-cache       internal/crccache    TestRefusedF
 links-out            internal/source      TestConfined|TestFolderBecameLink
@@ -36,6 +37,8 @@ short-read           vfs                  TestVFSReadErrors
 early-release        vfs                  TestVFSRead
 old-node             vfs                  TestVFSPublishUntold
 hidden-listed        vfs                  TestHidden
+early-header         internal/web         TestFaultInBody
+no-if-range          internal/web         TestReload|TestConformance
 "
 
 run() { # package, tests; a bug may make one hang

@@ -18,18 +18,18 @@ func TestCauseOf(t *testing.T) {
 	in := func(err error) error { return &generation.SourceError{Err: fmt.Errorf("/f: %w", err)} }
 	for i, tt := range []struct {
 		err  error
-		want cause
+		want generation.Cause
 	}{
-		{in(&source.ChangedError{Path: "/f", What: "it shrank"}), causeChanged},
-		{in(syscall.ESTALE), causeChanged},
-		{in(&verified.CorruptError{Path: "/f"}), causeDamaged},
-		{in(&verified.TimeoutError{Path: "/f"}), causeTimeout},
-		{in(syscall.EIO), causeIO},
-		{in(syscall.EACCES), causeIO},
-		{in(io.ErrUnexpectedEOF), causeIO},
-		{errors.New("a defect in vzip"), causeIO},
+		{in(&source.ChangedError{Path: "/f", What: "it shrank"}), generation.CauseChanged},
+		{in(syscall.ESTALE), generation.CauseChanged},
+		{in(&verified.CorruptError{Path: "/f"}), generation.CauseDamaged},
+		{in(&verified.TimeoutError{Path: "/f"}), generation.CauseTimeout},
+		{in(syscall.EIO), generation.CauseIO},
+		{in(syscall.EACCES), generation.CauseIO},
+		{in(io.ErrUnexpectedEOF), generation.CauseIO},
+		{errors.New("a defect in vzip"), generation.CauseIO},
 	} {
-		if got := causeOf(tt.err); got != tt.want {
+		if got := generation.CauseOf(tt.err); got != tt.want {
 			t.Errorf("%d (%v): got %v, want %v", i, tt.err, got, tt.want)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"sync"
 	"time"
+	"vzip/internal/generation"
 )
 
 const (
@@ -19,7 +20,7 @@ type flood struct {
 	tell func(string)
 
 	mu    sync.Mutex
-	kinds [causes]floodKind
+	kinds [generation.Causes]floodKind
 }
 
 // floodKind is one cause's.
@@ -29,7 +30,7 @@ type floodKind struct {
 }
 
 // allow tells whether to tell of an error of that cause, and counts it if not.
-func (f *flood) allow(c cause) bool {
+func (f *flood) allow(c generation.Cause) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	k := &f.kinds[c]
@@ -45,7 +46,7 @@ func (f *flood) allow(c cause) bool {
 }
 
 // close ends the window of a cause, if one is open, and tells what was not told.
-func (f *flood) close(c cause) {
+func (f *flood) close(c generation.Cause) {
 	f.mu.Lock()
 	k := &f.kinds[c]
 	n := k.more
@@ -61,7 +62,7 @@ func (f *flood) close(c cause) {
 
 // stop closes all windows.
 func (f *flood) stop() {
-	for c := range causes {
+	for c := range generation.Causes {
 		f.close(c)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+	"vzip/internal/generation"
 )
 
 func TestFlood(t *testing.T) {
@@ -18,7 +19,7 @@ func TestFlood(t *testing.T) {
 			}
 			got = nil
 		}
-		try := func(c cause, n int) (told int) {
+		try := func(c generation.Cause, n int) (told int) {
 			for range n {
 				if f.allow(c) {
 					told++
@@ -26,22 +27,22 @@ func TestFlood(t *testing.T) {
 			}
 			return told
 		}
-		if n := try(causeChanged, 10_000); n != floodLines {
+		if n := try(generation.CauseChanged, 10_000); n != floodLines {
 			t.Errorf("%d lines of 10,000 errors, want %d", n, floodLines)
 		}
-		if n := try(causeIO, 3); n != 3 { // each kind for itself
+		if n := try(generation.CauseIO, 3); n != 3 { // each kind for itself
 			t.Errorf("%d lines of 3 errors", n)
 		}
 		time.Sleep(floodWindow - time.Second)
 		want()
-		if f.allow(causeChanged) {
+		if f.allow(generation.CauseChanged) {
 			t.Error("one more is told before the window ends")
 		}
 		time.Sleep(2 * time.Second)
 		synctest.Wait()
 		want(`9901 more errors of this kind (changed) within a minute are not shown`)
 		// The next window is like the first one.
-		if n := try(causeChanged, floodLines+2); n != floodLines {
+		if n := try(generation.CauseChanged, floodLines+2); n != floodLines {
 			t.Errorf("%d lines in the next window, want %d", n, floodLines)
 		}
 		f.stop()

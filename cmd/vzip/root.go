@@ -144,7 +144,7 @@ func (a *app) rootCommand() *cobra.Command {
 	flags.BoolVarP(&a.verbose, "verbose", "v", false, "show all messages, as --log-level debug does")
 	flags.BoolVar(&a.quiet, "quiet", false, "show no progress, and only warnings and errors")
 	for _, c := range []*cobra.Command{
-		a.mountCommand(), a.umountCommand(), a.reloadCommand(), a.statusCommand(), a.execCommand(), a.checkCommand(), a.listCommand(),
+		a.mountCommand(), a.serveCommand(), a.umountCommand(), a.reloadCommand(), a.statusCommand(), a.execCommand(), a.checkCommand(), a.listCommand(),
 		a.hashCommand(), a.catCommand(), a.verifyCommand(), a.versionCommand(),
 	} {
 		root.AddCommand(c)

@@ -26,6 +26,7 @@ type server struct {
 	dir     string // the mountpoint; "": none
 	reader  *verified.Reader
 	mounted *vfs.Mounted   // nil: nowhere
+	web     *webServer     // nil: not over HTTP
 	changed func()         // is told that a source has other bytes; may be nil
 	folder  func(string)   // is told each source folder before it is listed; may be nil
 	sources func([]string) // is told the layout's sources before they are looked at; may be nil
@@ -101,7 +102,7 @@ func (s *server) start(ctx context.Context, l *layout.Layout, o vfs.Options) err
 			o.Source = l.Path
 		}
 		o.Warn = func(text string) { // a defect, at any number of requests
-			if s.flood.allow(causeIO) {
+			if s.flood.allow(generation.CauseIO) {
 				s.warn(text)
 			}
 		}
@@ -113,6 +114,9 @@ func (s *server) start(ctx context.Context, l *layout.Layout, o vfs.Options) err
 			g.Close()
 			return mountError(err)
 		}
+	}
+	if s.web != nil {
+		s.web.Publish(g)
 	}
 	s.takeReserve()
 	oneMoreProcessor()
@@ -152,7 +156,7 @@ func (s *server) next(ctx context.Context, l *layout.Layout, first bool) (*gener
 
 // report tells of a source that can't be read.
 func (s *server) report(err error) {
-	if s.flood.allow(causeOf(err)) {
+	if s.flood.allow(generation.CauseOf(err)) {
 		s.log.Error(err.Error())
 	}
 	if s.changed != nil && errors.Is(err, syscall.ESTALE) {
@@ -270,6 +274,9 @@ func (s *server) reload(ctx context.Context) (message string, changed bool, err 
 			return "", false, err
 		}
 	}
+	if s.web != nil {
+		s.web.Publish(g)
+	}
 	s.progress.stop(false)
 	s.current.Store(g)
 	s.retire(before)
@@ -285,10 +292,8 @@ func (s *server) nextFromFile(ctx context.Context) (*generation.Generation, erro
 	if err != nil {
 		return nil, err
 	}
-	if s.dir != "" {
-		if err := checkOverlap(ctx, s.dir, l, s.reader.Timeout); err != nil {
-			return nil, err
-		}
+	if err := s.check(ctx, l); err != nil {
+		return nil, err
 	}
 	return s.next(ctx, l, false)
 }

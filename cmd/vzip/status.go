@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"vzip/internal/generation"
 )
 
 const (
@@ -37,7 +38,7 @@ type status struct {
 	LastReload *lastReload      `json:"last_reload"` // null: there was none
 
 	Served servedStatus     `json:"served"`
-	Errors map[string]int64 `json:"errors"` // reads that were refused, by causeNames
+	Errors map[string]int64 `json:"errors"` // reads that were refused, by generation.CauseNames
 
 	ResidentBytes int64 `json:"resident_bytes"` // memory of the process
 	Descriptors   int   `json:"descriptors"`    // that the process has open
@@ -123,7 +124,7 @@ func (s *server) statusNow() *status {
 	case !ended:
 		st.State = "hashing"
 	}
-	for c := range causes {
+	for c := range generation.Causes {
 		st.Errors[c.String()] = s.counters.errors[c].Load()
 	}
 	st.ResidentBytes, st.Descriptors = resident(), descriptors()

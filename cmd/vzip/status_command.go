@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"vzip/internal/generation"
 	"vzip/internal/oneline"
 )
 
@@ -98,12 +99,12 @@ func (s *status) errorsByCause() string {
 	}
 	var others []string
 	for name := range s.Errors {
-		if !slices.Contains(causeNames[:], name) {
+		if !slices.Contains(generation.CauseNames[:], name) {
 			others = append(others, name)
 		}
 	}
 	slices.Sort(others)
-	for _, name := range append(causeNames[:len(causeNames):len(causeNames)], others...) {
+	for _, name := range append(generation.CauseNames[:len(generation.CauseNames):len(generation.CauseNames)], others...) {
 		tell(name)
 	}
 	if len(list) == 0 {

@@ -150,14 +150,15 @@ type Archive struct {
 	Inode uint64
 	Time  int64
 
-	g     *Generation
-	index int
-	crcs  []uint32
-	known flags // which of crcs are worked out
-	large []large
-	stale atomic.Int32 // entries whose source has other bytes now
-	shown published    // what stands for its bytes; set by Date
-	prior published    // what was published last under its name
+	g      *Generation
+	index  int
+	crcs   []uint32
+	known  flags // which of crcs are worked out
+	large  []large
+	stale  atomic.Int32 // entries whose source has other bytes now
+	shown  published    // what stands for its bytes; set by Date
+	prior  published    // what was published last under its name
+	tagged tagged
 }
 
 // large is a file of more than one block.
