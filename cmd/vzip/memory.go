@@ -4,6 +4,7 @@ import (
 	"context"
 	"math"
 	"os"
+	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
 	"time"
@@ -18,6 +19,9 @@ const (
 	room = 64 << 20
 	// limitStep is the change of the limit that is worth stopping the world.
 	limitStep = 16 << 20
+	// With more collections a second than manyGC the limit is too low for what goes on, with
+	// less than fewGC higher than it need be.
+	manyGC, fewGC = 10, 3
 )
 
 // buffers is the memory that reads hold at present, in bytes: vzip's own buffers, and
@@ -54,9 +58,11 @@ func (s *server) boundMemory() (stop func()) {
 		defer debug.SetMemoryLimit(math.MaxInt64)
 		tick := time.NewTicker(time.Second)
 		defer tick.Stop()
-		live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}} // when memory was collected last
 		limit := int64(math.MaxInt64)
 		built := true // just now
+		var kept, extra int64
+		const cycles = "/gc/cycles/total:gc-cycles"
+		collected := read(cycles)
 		for {
 			want := group // while a generation is built, which takes as much again
 			if s.building.Load() {
@@ -64,13 +70,18 @@ func (s *server) boundMemory() (stop func()) {
 			} else {
 				if built {
 					built = false
-					debug.FreeOSMemory() // what only building took
+					kept = collect()
 				}
-				metrics.Read(live)
-				keep := max(0, int64(live[0].Value.Uint64())-buffers())
+				switch n := read(cycles); {
+				case n-collected > manyGC:
+					extra += limitStep
+				case n-collected < fewGC:
+					extra = max(0, extra-limitStep)
+				}
 				// Requests that hang count, too: else collecting would find nothing, over and over.
-				want = min(group, keep+keep/4+room+buffers())
+				want = min(group, kept+kept/4+room+extra+buffers())
 			}
+			collected = read(cycles)
 			if want > limit || want < limit-limitStep {
 				limit = want
 				debug.SetMemoryLimit(limit)
@@ -83,4 +94,20 @@ func (s *server) boundMemory() (stop func()) {
 		}
 	}()
 	return cancel
+}
+
+// collect gives back what only building took, and returns the memory that is kept, in
+// bytes. What is kept while there are readers says little: go-fuse has a spare buffer for
+// each size of requests, and what is spare survives one collection.
+func collect() int64 {
+	runtime.GC()
+	debug.FreeOSMemory()
+	return max(0, read("/gc/heap/live:bytes")-buffers())
+}
+
+// read returns a number of the runtime.
+func read(name string) int64 {
+	sample := []metrics.Sample{{Name: name}}
+	metrics.Read(sample)
+	return int64(sample[0].Value.Uint64())
 }
