@@ -47,6 +47,15 @@ func (p *Plan) Volumes() (split int64, count int) {
 // Sidecars returns which small files are shown beside the archive.
 func (p *Plan) Sidecars() Sidecars { return p.archive.Sidecars }
 
+// Beside is what the layout asks to be shown beside an archive.
+type Beside struct {
+	Split int64
+	Sidecars
+}
+
+// Beside returns what is shown beside the archive.
+func (p *Plan) Beside() Beside { return Beside{p.archive.Split, p.archive.Sidecars} }
+
 // checkVolumes finds an archive that has too many of them.
 func (s *scan) checkVolumes(size int64) {
 	if n := volumes(size, s.a.Split); n > MaxVolumes {

@@ -279,9 +279,9 @@ func checkOverlap(ctx context.Context, dir string, l *layout.Layout, timeout tim
 // changes says how a generation's archives differ from those before.
 func changes(before, now *generation.Generation) (list []string) {
 	const most = 20
-	was, access := map[string]uint64{}, map[string]layout.Access{}
+	was, access, beside := map[string]uint64{}, map[string]layout.Access{}, map[string]layout.Beside{}
 	for _, a := range before.Archives {
-		was[a.Name], access[a.Name] = a.Inode, a.Access()
+		was[a.Name], access[a.Name], beside[a.Name] = a.Inode, a.Access(), a.Beside()
 	}
 	for _, a := range now.Archives {
 		switch inode, ok := was[a.Name]; {
@@ -291,6 +291,8 @@ func changes(before, now *generation.Generation) (list []string) {
 			list = append(list, a.Name+" changed")
 		case access[a.Name] != a.Access():
 			list = append(list, a.Name+" has other readers")
+		case beside[a.Name] != a.Beside():
+			list = append(list, a.Name+" has other volumes or sidecars")
 		}
 		delete(was, a.Name)
 	}

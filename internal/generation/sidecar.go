@@ -1,0 +1,3 @@
+package generation
+
+func (a *Archive) sidecars() []*File { return nil }
