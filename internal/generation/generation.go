@@ -19,6 +19,7 @@ import (
 
 	"vzip/internal/checksum"
 	"vzip/internal/crccache"
+	"vzip/internal/manifest"
 	"vzip/internal/oneline"
 	"vzip/internal/source"
 	"vzip/internal/verified"
@@ -150,14 +151,17 @@ type Archive struct {
 	Inode uint64
 	Time  int64
 
-	g     *Generation
-	index int
-	crcs  []uint32
-	known flags // which of crcs are worked out
-	large []large
-	stale atomic.Int32 // entries whose source has other bytes now
-	shown published    // what stands for its bytes; set by Date
-	prior published    // what was published last under its name
+	g      *Generation
+	index  int
+	crcs   []uint32
+	known  flags // which of crcs are worked out
+	large  []large
+	inJSON sync.Once
+	json   *manifest.Manifest // set by inJSON
+	whole  atomic.Uint64      // the archive's own CRC-32, and wholeKnown
+	stale  atomic.Int32       // entries whose source has other bytes now
+	shown  published          // what stands for its bytes; set by Date
+	prior  published          // what was published last under its name
 }
 
 // large is a file of more than one block.

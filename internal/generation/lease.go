@@ -41,7 +41,7 @@ func (a *Archive) Open(ahead bool) (*Lease, error) {
 func (l *Lease) Read(ctx context.Context, off int64, n int) (*Bytes, error) {
 	a := l.archive.Load()
 	if a == nil {
-		return nil, fmt.Errorf("a generation of long ago: %w", unix.ESTALE)
+		return nil, errExpired
 	}
 	if l.ahead != nil {
 		if b, err := l.ahead.read(ctx, a, off, n); b != nil || err != nil {
@@ -52,10 +52,10 @@ func (l *Lease) Read(ctx context.Context, off int64, n int) (*Bytes, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := newBytes()
-	b.from[0], b.parts[0], b.n = d, d.Bytes(), 1
-	return b, nil
+	return bytesOf(d), nil
 }
+
+var errExpired = fmt.Errorf("a generation of long ago: %w", unix.ESTALE)
 
 // Close ends the use.
 func (l *Lease) Close() {
