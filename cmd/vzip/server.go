@@ -91,6 +91,9 @@ func (s *server) start(ctx context.Context, l *layout.Layout, o vfs.Options) err
 		}
 	}
 	s.current.Store(g)
+	if !s.early {
+		s.sumUp(g)
+	}
 	s.takeReserve()
 	oneMoreProcessor()
 	return nil
@@ -237,6 +240,7 @@ func (s *server) reload(ctx context.Context) (message string, changed bool, err 
 	s.progress.stop(false)
 	s.current.Store(g)
 	s.retire(before)
+	s.sumUp(g)
 	if len(changes) == 0 {
 		return fmt.Sprintf("generation %d: nothing changed", s.number.Load()), false, nil
 	}

@@ -44,6 +44,7 @@ type Generation struct {
 	early   bool                    // published before all CRCs are known
 	hashing atomic.Pointer[hashing] // what works out those that are not known; nil if all are
 
+	sums   sums
 	drifts drifts
 	users  atomic.Int64
 	ctx    context.Context // ends with Close
@@ -61,6 +62,9 @@ func New(plans []*layout.Plan, reader *verified.Reader, report func(error)) *Gen
 	g.users.Store(1)
 	for i, p := range plans {
 		a := &Archive{Plan: p, g: g, index: i, crcs: make([]uint32, p.Len()), known: newFlags(p.Len())}
+		if p.Sidecars().SHA256 {
+			a.digest = &digest{}
+		}
 		g.Archives = append(g.Archives, a)
 		for j := range p.Len() {
 			// Empty files are read as well: those of /proc say that they are empty.
@@ -156,6 +160,8 @@ type Archive struct {
 	crcs   []uint32
 	known  flags // which of crcs are worked out
 	large  []large
+	digest *digest       // nil: no sidecar tells it
+	sumKey *crccache.Key // nil until it is worked out; guarded by sums.recalling
 	inJSON sync.Once
 	json   *manifest.Manifest // set by inJSON
 	whole  atomic.Uint64      // the archive's own CRC-32, and wholeKnown

@@ -2,6 +2,7 @@ package generation
 
 import (
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"path"
 
@@ -50,6 +51,14 @@ func (a *Archive) sidecars() (files []*File) {
 		files = append(files, f)
 	}
 	s, base := a.Plan.Sidecars(), path.Base(a.Name)
+	if s.SHA256 {
+		line := func(sum [sha256.Size]byte) string { return fmt.Sprintf("%x  %s\n", sum, base) }
+		add(layout.SHA256Suffix, int64(len(line([sha256.Size]byte{}))), func(d *Data, p []byte, off int64) error {
+			sum, err := d.wholeSHA256()
+			copy(p, line(sum)[off:])
+			return err
+		})
+	}
 	if s.CRC32 {
 		add(layout.CRC32Suffix, int64(len(sfvLine(base, 0))), func(d *Data, p []byte, off int64) error {
 			crc, err := d.wholeCRC()

@@ -11,7 +11,6 @@ import (
 	"io"
 	"sort"
 	"strconv"
-	"strings"
 	"unicode/utf8"
 
 	"vzip/zipgen"
@@ -38,7 +37,7 @@ func New(name string, a *zipgen.Archive) *Manifest {
 		if i%indexStep == 0 {
 			m.index = append(m.index, m.size)
 		}
-		b = appendEntry(b[:0], a, i, 0, true)
+		b, _ = appendEntry(b[:0], a, i, true)
 		m.size += int64(len(b))
 	}
 	m.size += int64(len(tail))
@@ -52,13 +51,13 @@ func (m *Manifest) Size() int64 { return m.size }
 // crc for the CRC-32s of those entries that p has something of, in order; those of entries
 // without data are 0, and not asked for.
 func (m *Manifest) ReadAt(p []byte, off int64, crc func(i int) (uint32, error)) error {
-	put := func(text string, at int64) {
+	put := func(text []byte, at int64) {
 		if from := off - at; from < int64(len(text)) && at < off+int64(len(p)) {
 			copy(p[max(0, -from):], text[max(0, from):])
 		}
 	}
-	put(m.head, 0)
-	put(tail, m.size-int64(len(tail)))
+	put([]byte(m.head), 0)
+	put([]byte(tail), m.size-int64(len(tail)))
 	run := max(0, sort.Search(len(m.index), func(i int) bool { return m.index[i] > off })-1)
 	if run >= len(m.index) {
 		return nil
@@ -66,15 +65,16 @@ func (m *Manifest) ReadAt(p []byte, off int64, crc func(i int) (uint32, error)) 
 	at := m.index[run]
 	var b []byte
 	for i := run * indexStep; i < m.archive.Len() && at < off+int64(len(p)); i++ {
-		b = appendEntry(b[:0], m.archive, i, 0, true)
+		var crcAt int
+		b, crcAt = appendEntry(b[:0], m.archive, i, true)
 		if end := at + int64(len(b)); end > off && m.archive.EntrySize(i) > 0 {
 			sum, err := crc(i)
 			if err != nil {
 				return err
 			}
-			b = appendEntry(b[:0], m.archive, i, sum, true)
+			putHex(b[crcAt:], sum)
 		}
-		put(string(b), at)
+		put(b, at)
 		at += int64(len(b))
 	}
 	return nil
@@ -88,7 +88,10 @@ func Write(w io.Writer, name string, a *zipgen.Archive, crc func(i int) (crc uin
 	var b []byte
 	for i := range a.Len() {
 		sum, ok := crc(i)
-		b = appendEntry(b[:0], a, i, sum, ok)
+		var crcAt int
+		if b, crcAt = appendEntry(b[:0], a, i, ok); ok {
+			putHex(b[crcAt:], sum)
+		}
 		if _, err := w.Write(b); err != nil {
 			return err
 		}
@@ -103,8 +106,9 @@ func head(name string, a *zipgen.Archive) string {
 
 const tail = "\n]}\n"
 
-// appendEntry appends the object of entry i, and what parts it from the one before.
-func appendEntry(b []byte, a *zipgen.Archive, i int, crc uint32, known bool) []byte {
+// appendEntry appends the object of entry i, and what parts it from the one before. A
+// CRC-32 of zero stands at crcAt if there is to be one.
+func appendEntry(b []byte, a *zipgen.Archive, i int, crc bool) (_ []byte, crcAt int) {
 	if i > 0 {
 		b = append(b, ',')
 	}
@@ -123,23 +127,29 @@ func appendEntry(b []byte, a *zipgen.Archive, i int, crc uint32, known bool) []b
 	}
 	b = append(append(append(b, `,"type":"`...), kind...), `","size":`...)
 	b = strconv.AppendInt(b, e.Size, 10)
-	if known {
-		b = fmt.Appendf(append(b, `,"crc32":"`...), "%08x", crc)
-		b = append(b, '"')
+	if crc {
+		b = append(b, `,"crc32":"00000000"`...)
+		crcAt = len(b) - len(`00000000"`)
 	}
 	b = strconv.AppendInt(append(b, `,"header_offset":`...), a.HeaderOffset(i), 10)
 	b = strconv.AppendInt(append(b, `,"data_offset":`...), a.DataOffset(i), 10)
-	return append(b, '}')
+	return append(b, '}'), crcAt
+}
+
+// putHex puts a CRC-32 in 8 hex digits at the start of b.
+func putHex(b []byte, crc uint32) {
+	for i := range 8 {
+		b[i] = "0123456789abcdef"[crc>>(28-4*i)&15]
+	}
 }
 
 // appendString appends s as json.Marshal writes it.
 func appendString(b []byte, s string) []byte {
-	plain := strings.IndexFunc(s, func(r rune) bool {
-		return r < ' ' || r > '~' || strings.ContainsRune(`"\<>&`, r)
-	}) < 0
-	if plain {
-		return append(append(append(b, '"'), s...), '"')
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c > '~' || c == '"' || c == '\\' || c == '<' || c == '>' || c == '&' {
+			text, _ := json.Marshal(s) // can't fail
+			return append(b, text...)
+		}
 	}
-	text, _ := json.Marshal(s) // can't fail
-	return append(b, text...)
+	return append(append(append(b, '"'), s...), '"')
 }

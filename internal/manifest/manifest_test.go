@@ -105,7 +105,7 @@ func TestReadAt(t *testing.T) {
 		if m.Size() != int64(len(want)) || !json.Valid(want) {
 			t.Fatalf("%d entries: got size %d, want %d", count, m.Size(), len(want))
 		}
-		for range 300 {
+		for range 60 {
 			off := rnd.IntN(len(want) + 1)
 			p := make([]byte, rnd.IntN(min(len(want)-off, 1<<rnd.IntN(18))+1))
 			asked := 0
