@@ -26,6 +26,9 @@ same-inode           internal/generation  TestInode
 same-state           internal/generation  TestDateBeforeHashed
 unhashed             internal/generation  TestStart
 same-mtime           internal/generation  TestDate
+volume-end           internal/generation  TestVolumeAtRandom
+same-sum             internal/generation  TestSHA256Remembered
+sum-unchecked        internal/generation  TestSHA256OfOtherBytes
 torn-cache           internal/crccache    TestBrokenRecords
 anybodys-cache       internal/crccache    TestRefusedF
 links-out            internal/source      TestConfined|TestFolderBecameLink

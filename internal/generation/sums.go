@@ -12,6 +12,7 @@ import (
 	"github.com/klauspost/crc32"
 
 	"vzip/internal/crccache"
+	"vzip/internal/seeded"
 	"vzip/internal/source"
 )
 
@@ -218,6 +219,9 @@ func (a *Archive) newSumKey() (crccache.Key, error) {
 			b = binary.LittleEndian.AppendUint32(b, crc)
 		}
 		h.Write(b)
+	}
+	if seeded.On("same-sum") {
+		h.Reset()
 	}
 	return crccache.KeyOf("sha256 " + hex.EncodeToString(h.Sum(nil))), nil
 }
