@@ -8,6 +8,7 @@ import (
 	"hash"
 	"runtime"
 	"sync"
+	"time"
 
 	"github.com/klauspost/crc32"
 	"golang.org/x/sys/unix"
@@ -44,6 +45,8 @@ var errStopped = errors.New("stopped")
 const (
 	// sumStep is how much is summed at a time, in bytes.
 	sumStep = 1 << 20
+	// leastPace is how long a step is put off at most.
+	leastPace = 100 * time.Millisecond
 	// idleNice is the nice(2) value of work that nobody waits for.
 	idleNice = 15
 )
@@ -90,6 +93,14 @@ func (w *summing) goesOn(d *digest) bool {
 	return waiting != w.idle && (waiting || !w.a.g.sums.isPaused())
 }
 
+// giveWay lets readers of archives go before work that nobody waits for, but does not
+// wait for them for ever.
+func (w *summing) giveWay(d *digest) {
+	for end := time.Now().Add(leastPace); w.idle && w.a.g.readLately() && w.goesOn(d) && time.Now().Before(end); {
+		time.Sleep(leastPace / 10)
+	}
+}
+
 func (w *summing) run(d *digest) {
 	if w.idle {
 		runtime.LockOSThread() // which ends with the goroutine
@@ -128,6 +139,7 @@ func (w *summing) sum(d *digest) error {
 		}
 	}()
 	for d.off < a.Size() {
+		w.giveWay(d)
 		if !w.goesOn(d) {
 			return errStopped
 		}
@@ -138,7 +150,9 @@ func (w *summing) sum(d *digest) error {
 		if now == nil {
 			return errStopped
 		}
-		next = w.begin(d.off + int64(now.want))
+		if !w.idle { // which would keep a generation alive that nobody else uses
+			next = w.begin(d.off + int64(now.want))
+		}
 		if _, err := now.result(a.g.ctx); err != nil {
 			return err
 		}

@@ -45,6 +45,7 @@ type Generation struct {
 	hashing atomic.Pointer[hashing] // what works out those that are not known; nil if all are
 
 	sums   sums
+	read   atomic.Int64 // when a Lease was read last, in nanoseconds since 1970
 	drifts drifts
 	users  atomic.Int64
 	ctx    context.Context // ends with Close

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync/atomic"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -43,6 +44,7 @@ func (l *Lease) Read(ctx context.Context, off int64, n int) (*Bytes, error) {
 	if a == nil {
 		return nil, errExpired
 	}
+	a.g.read.Store(time.Now().UnixNano())
 	if l.ahead != nil {
 		if b, err := l.ahead.read(ctx, a, off, n); b != nil || err != nil {
 			return b, err
@@ -56,6 +58,11 @@ func (l *Lease) Read(ctx context.Context, off int64, n int) (*Bytes, error) {
 }
 
 var errExpired = fmt.Errorf("a generation of long ago: %w", unix.ESTALE)
+
+// readLately tells whether somebody reads archives of the generation.
+func (g *Generation) readLately() bool {
+	return time.Now().UnixNano()-g.read.Load() < int64(readFor)
+}
 
 // Close ends the use.
 func (l *Lease) Close() {
