@@ -97,6 +97,19 @@ func (g *Generation) Close() {
 	}
 }
 
+// use begins a use of the generation, unless it has ended.
+func (g *Generation) use() bool {
+	for {
+		n := g.users.Load()
+		if n <= 0 {
+			return false
+		}
+		if g.users.CompareAndSwap(n, n+1) {
+			return true
+		}
+	}
+}
+
 // entryBits is how many bits of a source's key number the entry.
 const entryBits = 40
 
