@@ -44,6 +44,8 @@ var optionFields = fields[Options]{
 	"one_file_system": boolean("one_file_system", func(o *Options) *bool { return &o.OneFileSystem }),
 	"on_busy":         choice("on_busy", func(o *Options) *OnBusy { return &o.OnBusy }, OnBusyFail, OnBusySkip, OnBusyWait),
 	"expose":          choice("expose", func(o *Options) *Expose { return &o.Expose }, ExposeSources, ExposeWorld),
+	"split":           (*parser).split,
+	"sidecars":        (*parser).sidecars,
 }
 
 // parse returns the layout that text says. It is nil where text is no YAML
@@ -104,6 +106,7 @@ func (p *parser) layout(text []byte) *Layout {
 		return nil
 	}
 	p.checkArchiveNames(l)
+	p.checkNamesBeside(l)
 	return l
 }
 

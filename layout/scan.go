@@ -160,6 +160,7 @@ func (s *scan) collect(items iter.Seq[item]) *Plan {
 		s.problems.add(s.a.pos, false, "archive %q: %v", s.a.Name, err)
 		return nil
 	}
+	s.checkVolumes(archive.Size())
 	s.plan.seal(archive)
 	s.plan.access = s.rights.access(isRoot())
 	if n, first, second := clashes(archive); n > 0 {

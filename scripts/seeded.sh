@@ -28,6 +28,9 @@ unhashed             internal/generation  TestStart
 same-mtime           internal/generation  TestDate
 blind-verify         internal/generation  TestVerifier
 tag-by-crc           internal/generation  TestTag
+volume-end           internal/generation  TestVolumeAtRandom
+same-sum             internal/generation  TestSHA256Remembered
+sum-unchecked        internal/generation  TestSHA256OfOtherBytes
 torn-cache           internal/crccache    TestBrokenRecords
 anybodys-cache       internal/crccache    TestRefusedF
 links-out            internal/source      TestConfined|TestFolderBecameLink

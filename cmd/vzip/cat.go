@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"vzip/internal/generation"
+	"vzip/layout"
 )
 
 func (a *app) catCommand() *cobra.Command {
@@ -46,39 +47,73 @@ func (a *app) cat(file, name string, r httpRange, f *readFlags) error {
 	if err != nil {
 		return err
 	}
-	if err := findArchive(l, name); err != nil {
+	archive, err := findShown(l, name)
+	if err != nil {
 		return err
 	}
-	g, err := a.build(ctx, l, building{only: name, reader: a.newReader(f), progress: &progress{app: a}})
+	g, err := a.build(ctx, l, building{only: archive, reader: a.newReader(f), progress: &progress{app: a}})
 	if err != nil {
 		return interrupted(err)
 	}
 	defer g.Close()
-	archive := g.Archives[0]
-	off, n, err := r.in(archive.Size())
+	shown, err := shownAs(g, name)
+	if err != nil {
+		return err
+	}
+	off, n, err := r.in(shown.Size)
 	if err != nil {
 		return err
 	}
 	stop() // from here on a signal ends the program at once
-	if err := copyRange(a.stdout, archive, off, n); err != nil {
+	if err := copyRange(a.stdout, shown, off, n); err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
 	return nil
 }
 
-// copyRange writes n bytes of an archive from offset off on.
-func copyRange(w io.Writer, archive *generation.Archive, off, n int64) error {
+// findShown returns the archive that a file is shown of: the archive itself, a volume or a
+// sidecar.
+func findShown(l *layout.Layout, name string) (archive string, err error) {
+	if archive = l.ArchiveOf(name); archive == "" {
+		archive = name // which tells what there is
+	}
+	return archive, findArchive(l, archive)
+}
+
+// shownAs returns the file of a generation that has a name.
+func shownAs(g *generation.Generation, name string) (*generation.File, error) {
+	for _, f := range g.Files() {
+		if f.Path == name {
+			return f, nil
+		}
+	}
+	archive := g.Archives[0]
+	_, count := archive.Volumes()
+	return nil, usageError("there is no %q: archive %s has %d volumes", name, archive.Name, count)
+}
+
+// copyRange writes n bytes of a file from offset off on.
+func copyRange(w io.Writer, f *generation.File, off, n int64) error {
+	h, err := f.Open(false)
+	if err != nil {
+		return err
+	}
+	defer h.Close()
 	for n > 0 {
-		d, err := archive.Read(context.Background(), off, int(min(n, 1<<20)))
+		b, err := h.Read(context.Background(), off, int(min(n, 1<<20)))
 		if err != nil {
 			return err
 		}
-		took, err := w.Write(d.Bytes())
-		d.Release()
+		for _, p := range b.Slices() {
+			if _, err = w.Write(p); err != nil {
+				break
+			}
+			off, n = off+int64(len(p)), n-int64(len(p))
+		}
+		b.Release()
 		if err != nil {
 			return err
 		}
-		off, n = off+int64(took), n-int64(took)
 	}
 	return nil
 }

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"context"
 	"fmt"
+	"log/slog"
 	"slices"
 
 	"vzip/internal/generation"
@@ -18,12 +20,24 @@ func canBeEarly(l *layout.Layout) bool {
 func (s *server) hash(g *generation.Generation) {
 	begun := g.Start(generation.StartOptions{
 		HashOptions: generation.HashOptions{Workers: s.jobs, Start: s.progress.start, Progress: s.progress.add},
-		Finished:    s.hashed,
+		Finished:    func(failed int) { s.hashed(failed); s.sumUp(g) },
 		Warn:        s.warn,
 	})
 	if !begun {
 		s.progress.stop(true)
+		s.sumUp(g)
 	}
+}
+
+// sumUp has the SHA-256s of a generation's archives worked out while it is shown.
+func (s *server) sumUp(g *generation.Generation) {
+	g.SumUp(func(archives int) {
+		level := slog.LevelInfo
+		if s.progress.hidden {
+			level = slog.LevelDebug
+		}
+		s.log.Log(context.Background(), level, fmt.Sprintf("worked out the SHA-256 of %d archives", archives))
+	})
 }
 
 // hashed is told when a generation that was shown before has all its CRCs, but those of

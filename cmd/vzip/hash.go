@@ -1,10 +1,12 @@
 package main
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/spf13/cobra"
 
+	"vzip/internal/generation"
 	"vzip/internal/oneline"
 )
 
@@ -12,7 +14,7 @@ func (a *app) hashCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:               "hash LAYOUT",
 		Short:             "Work out and remember the CRC-32 of every file",
-		Long:              "hash reads every file whose CRC-32 is not remembered yet, so that a later mount\nneed not.",
+		Long:              "hash reads every file whose CRC-32 is not remembered yet, so that a later mount\nneed not; and the archives whose SHA-256 a sidecar tells, if that is not remembered.",
 		Args:              exactArgs("LAYOUT"),
 		ValidArgsFunction: completeLayout(nil),
 		RunE: func(_ *cobra.Command, args []string) error {
@@ -30,6 +32,9 @@ func (a *app) hashCommand() *cobra.Command {
 				return interrupted(err)
 			}
 			defer g.Close()
+			if err := a.sum(ctx, g); err != nil {
+				return interrupted(err)
+			}
 			for _, archive := range g.Archives {
 				if _, err := fmt.Fprintf(a.stdout, "%s: ok, %d entries, %d bytes\n", oneline.Quoted(archive.Name), archive.Len(), archive.Size()); err != nil {
 					return err
@@ -38,4 +43,15 @@ func (a *app) hashCommand() *cobra.Command {
 			return nil
 		},
 	}
+}
+
+// sum works out the SHA-256s that sidecars tell.
+func (a *app) sum(ctx context.Context, g *generation.Generation) error {
+	p := &progress{app: a, sums: true}
+	err, cacheErr := g.Sum(ctx, generation.HashOptions{Workers: a.jobs, Start: p.start, Progress: p.add})
+	p.stop(err == nil && p.files > 0)
+	if err == nil && cacheErr != nil {
+		err = fmt.Errorf("the SHA-256s that were worked out are lost: %w: make room for them, or use another --cache DIR", cacheErr)
+	}
+	return err
 }

@@ -6,14 +6,13 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
 	"vzip/internal/crccache"
 	"vzip/internal/generation"
+	"vzip/internal/manifest"
 	"vzip/internal/oneline"
-	"vzip/zipgen"
 )
 
 func (a *app) listCommand() *cobra.Command {
@@ -53,7 +52,8 @@ func (a *app) listCommand() *cobra.Command {
 			default:
 				a.recall(g)
 				if asJSON {
-					err = listEntriesJSON(out, g.Archives[0])
+					archive := g.Archives[0]
+					err = manifest.Write(out, archive.Name, archive.Plan.Archive, archive.KnownCRC)
 				} else {
 					listEntries(out, g.Archives[0])
 				}
@@ -92,17 +92,6 @@ type archiveJSON struct {
 	Entries int    `json:"entries"` // how many
 }
 
-// entryJSON is what "list --json" tells of an entry.
-type entryJSON struct {
-	Name         string `json:"name"`
-	NameBytes    []byte `json:"name_base64,omitempty"` // where the name is not UTF-8
-	Type         string `json:"type"`                  // file, directory or symlink
-	Size         int64  `json:"size"`                  // of the data in bytes
-	CRC32        string `json:"crc32,omitempty"`       // 8 hex digits, where it is known
-	HeaderOffset int64  `json:"header_offset"`         // of the local header in the archive
-	DataOffset   int64  `json:"data_offset"`
-}
-
 func listArchivesJSON(w io.Writer, g *generation.Generation) error {
 	archives := []archiveJSON{}
 	for _, archive := range g.Archives {
@@ -111,44 +100,6 @@ func listArchivesJSON(w io.Writer, g *generation.Generation) error {
 	enc := json.NewEncoder(w)
 	enc.SetIndent("", "  ")
 	return enc.Encode(archives)
-}
-
-// listEntriesJSON writes entry by entry, so that a million of them take no room.
-func listEntriesJSON(w io.Writer, archive *generation.Archive) error {
-	name, err := json.Marshal(archive.Name)
-	if err != nil {
-		return err
-	}
-	fmt.Fprintf(w, "{\"name\": %s, \"size\": %d, \"entries\": [", name, archive.Size())
-	for i := range archive.Len() {
-		e := archive.Entry(i)
-		j := entryJSON{Name: e.Name, Type: "file", Size: e.Size, HeaderOffset: archive.HeaderOffset(i), DataOffset: archive.DataOffset(i)}
-		if !utf8.ValidString(e.Name) {
-			j.NameBytes = []byte(e.Name)
-		}
-		switch e.Mode & zipgen.TypeMask {
-		case zipgen.TypeDir:
-			j.Type = "directory"
-		case zipgen.TypeSymlink:
-			j.Type = "symlink"
-		}
-		if crc, ok := archive.KnownCRC(i); ok {
-			j.CRC32 = fmt.Sprintf("%08x", crc)
-		}
-		line, err := json.Marshal(j)
-		if err != nil {
-			return err
-		}
-		comma := ","
-		if i == 0 {
-			comma = ""
-		}
-		if _, err := fmt.Fprintf(w, "%s\n  %s", comma, line); err != nil {
-			return err
-		}
-	}
-	_, err = fmt.Fprint(w, "\n]}\n")
-	return err
 }
 
 func listEntries(w io.Writer, archive *generation.Archive) {

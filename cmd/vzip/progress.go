@@ -28,6 +28,7 @@ type progress struct {
 	background bool         // of a daemon: no bar, and a line only now and then
 	status     func(string) // if set, is told it, too
 	did        string       // what was done of files, if not working out their CRC-32s
+	sums       bool         // it is of SHA-256s of archives, not of CRC-32s of files
 
 	files int
 	total int64
@@ -55,7 +56,7 @@ func (p *progress) start(files int, bytes int64) {
 	if !p.app.quiet && !p.background && isTerminal(p.app.stderr) && p.app.logFormat == "text" {
 		p.bar = progressbar.NewOptions64(max(bytes, 1),
 			progressbar.OptionSetWriter(p.app.stderr),
-			progressbar.OptionSetDescription("CRC-32"),
+			progressbar.OptionSetDescription(p.what()),
 			progressbar.OptionShowBytes(true),
 			progressbar.OptionSetPredictTime(true),
 			progressbar.OptionThrottle(100*time.Millisecond),
@@ -65,6 +66,14 @@ func (p *progress) start(files int, bytes int64) {
 	}
 	p.quit = make(chan struct{})
 	p.wg.Go(p.show)
+}
+
+// what is what it tells the progress of.
+func (p *progress) what() string {
+	if p.sums {
+		return "SHA-256"
+	}
+	return "CRC-32"
 }
 
 func (p *progress) add(bytes int64) { p.done.Add(bytes) }
@@ -130,7 +139,7 @@ func (p *progress) line() string {
 	if rate > 0 {
 		left = time.Duration(float64(p.total-done) / rate * float64(time.Second)).Round(time.Second).String()
 	}
-	return fmt.Sprintf("CRC-32: %s of %s (%d %%), %s/s, %s left", size(done), size(p.total),
+	return fmt.Sprintf("%s: %s of %s (%d %%), %s/s, %s left", p.what(), size(done), size(p.total),
 		100*done/max(p.total, 1), size(int64(rate)), left)
 }
 
@@ -167,7 +176,11 @@ func (p *progress) stop(ok bool) {
 		return
 	}
 	took := time.Since(p.begin)
-	p.app.log.Info(fmt.Sprintf("%s %d files, %s in %v (%s/s)", cmp.Or(p.did, "worked out the CRC-32 of"), p.files, size(p.total),
+	did, of := cmp.Or(p.did, "worked out the "+p.what()+" of"), "files"
+	if p.sums {
+		of = "archives"
+	}
+	p.app.log.Info(fmt.Sprintf("%s %d %s, %s in %v (%s/s)", did, p.files, of, size(p.total),
 		took.Round(time.Millisecond), size(int64(float64(p.total)/max(took.Seconds(), 1e-3)))))
 }
 

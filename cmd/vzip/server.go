@@ -118,6 +118,9 @@ func (s *server) start(ctx context.Context, l *layout.Layout, o vfs.Options) err
 	if s.web != nil {
 		s.web.Publish(g)
 	}
+	if !s.early {
+		s.sumUp(g)
+	}
 	s.takeReserve()
 	oneMoreProcessor()
 	return nil
@@ -280,6 +283,7 @@ func (s *server) reload(ctx context.Context) (message string, changed bool, err 
 	s.progress.stop(false)
 	s.current.Store(g)
 	s.retire(before)
+	s.sumUp(g)
 	if len(changes) == 0 {
 		return fmt.Sprintf("generation %d: nothing changed", s.number.Load()), false, nil
 	}
@@ -320,9 +324,9 @@ func checkOverlap(ctx context.Context, dir string, l *layout.Layout, timeout tim
 // changes says how a generation's archives differ from those before.
 func changes(before, now *generation.Generation) (list []string) {
 	const most = 20
-	was, access := map[string]uint64{}, map[string]layout.Access{}
+	was, access, beside := map[string]uint64{}, map[string]layout.Access{}, map[string]layout.Beside{}
 	for _, a := range before.Archives {
-		was[a.Name], access[a.Name] = a.Inode, a.Access()
+		was[a.Name], access[a.Name], beside[a.Name] = a.Inode, a.Access(), a.Beside()
 	}
 	for _, a := range now.Archives {
 		switch inode, ok := was[a.Name]; {
@@ -332,6 +336,8 @@ func changes(before, now *generation.Generation) (list []string) {
 			list = append(list, a.Name+" changed")
 		case access[a.Name] != a.Access():
 			list = append(list, a.Name+" has other readers")
+		case beside[a.Name] != a.Beside():
+			list = append(list, a.Name+" has other volumes or sidecars")
 		}
 		delete(was, a.Name)
 	}

@@ -29,6 +29,7 @@ var aheadBytes atomic.Int64
 // blocks do, so that each block is read and checked once. Where the reader's own
 // reads begin and end does not matter.
 type readAhead struct {
+	end   int64 // how far it goes; 0: to the archive's end
 	mu    sync.Mutex
 	next  int64  // where a sequential reader goes on
 	row   int    // sequential reads so far
@@ -111,8 +112,12 @@ func (r *readAhead) take(a *Archive, off int64, n int, b *Bytes) bool {
 	if aheadBytes.Load()+r.next-at > aheadMost {
 		return false
 	}
-	for len(r.parts) < aheadParts && at < min(r.next+beyond, a.Size()) && aheadBytes.Load() < aheadMost {
-		end := a.cut(at, size)
+	stop := a.Size()
+	if r.end > 0 {
+		stop = r.end
+	}
+	for len(r.parts) < aheadParts && at < min(r.next+beyond, stop) && aheadBytes.Load() < aheadMost {
+		end := min(a.cut(at, size), stop)
 		d := a.start(context.Background(), at, int(end-at))
 		aheadBytes.Add(int64(len(d.buf)))
 		r.parts = append(r.parts, part{Data: d})

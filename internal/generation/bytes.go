@@ -14,6 +14,13 @@ var allBytes = sync.Pool{New: func() any { return new(Bytes) }}
 
 func newBytes() *Bytes { return allBytes.Get().(*Bytes) }
 
+// bytesOf takes over the use of a read that has ended.
+func bytesOf(d *Data) *Bytes {
+	b := newBytes()
+	b.from[0], b.parts[0], b.n = d, d.Bytes(), 1
+	return b
+}
+
 // add adds a use of a part.
 func (b *Bytes) add(d *Data, wait bool) {
 	d.users.Add(1)

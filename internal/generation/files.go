@@ -1,13 +1,19 @@
 package generation
 
-import "context"
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+)
 
-// File is what is shown of a generation: an archive, under its name.
+// File is what is shown of a generation: an archive, one of its volumes, or a sidecar.
 type File struct {
-	Archive *Archive
-	Path    string // below the mountpoint, slash-separated
+	Archive *Archive // that it is, or is of: its time and its readers are this one's
+	Path    string   // below the mountpoint, slash-separated
 	Size    int64
 	Inode   uint64 // stands for its content at its path
+
+	open func(ahead bool) (Handle, error)
 }
 
 // Handle is an open File.
@@ -18,21 +24,32 @@ type Handle interface {
 	Close()
 }
 
-// Open is [Archive.Open].
-func (f *File) Open(ahead bool) (Handle, error) {
-	l, err := f.Archive.Open(ahead)
-	if err != nil {
-		return nil, err // not a nil *Lease
-	}
-	return l, nil
-}
+// Open is [Archive.Open]. Where an archive can't be opened, nothing that is of it can.
+func (f *File) Open(ahead bool) (Handle, error) { return f.open(ahead) }
 
-// Files returns all that is shown of the generation, in the order of the layout. Date
-// has to have been called.
+// Files returns all that is shown of the generation, in the order of the layout: each
+// archive, then its volumes, then its sidecars. Date has to have been called where inode
+// numbers are of interest.
 func (g *Generation) Files() []*File {
-	files := make([]*File, len(g.Archives))
-	for i, a := range g.Archives {
-		files[i] = &File{Archive: a, Path: a.Name, Size: a.Size(), Inode: a.Inode}
+	files := make([]*File, 0, len(g.Archives))
+	for _, a := range g.Archives {
+		files = append(files, &File{Archive: a, Path: a.Name, Size: a.Size(), Inode: a.Inode, open: func(ahead bool) (Handle, error) {
+			l, err := a.Open(ahead)
+			if err != nil {
+				return nil, err // not a nil *Lease
+			}
+			return l, nil
+		}})
+		files = append(files, a.volumes()...)
+		files = append(files, a.sidecars()...)
 	}
 	return files
+}
+
+// beside returns a file that stands beside the archive and whose bytes follow from the
+// archive's and from those two numbers.
+func (a *Archive) beside(path string, from, size int64) *File {
+	h := sha256.New()
+	fmt.Fprintf(h, "%s\x00%d %d %d", path, a.Inode, from, size)
+	return &File{Archive: a, Path: path, Size: size, Inode: inodeOf(h)}
 }

@@ -19,6 +19,7 @@ import (
 
 	"vzip/internal/checksum"
 	"vzip/internal/crccache"
+	"vzip/internal/manifest"
 	"vzip/internal/oneline"
 	"vzip/internal/source"
 	"vzip/internal/verified"
@@ -43,6 +44,8 @@ type Generation struct {
 	early   bool                    // published before all CRCs are known
 	hashing atomic.Pointer[hashing] // what works out those that are not known; nil if all are
 
+	sums   sums
+	read   atomic.Int64 // when a Lease was read last, in nanoseconds since 1970
 	drifts drifts
 	users  atomic.Int64
 	ctx    context.Context // ends with Close
@@ -60,6 +63,9 @@ func New(plans []*layout.Plan, reader *verified.Reader, report func(error)) *Gen
 	g.users.Store(1)
 	for i, p := range plans {
 		a := &Archive{Plan: p, g: g, index: i, crcs: make([]uint32, p.Len()), known: newFlags(p.Len())}
+		if p.Sidecars().SHA256 {
+			a.digest = &digest{}
+		}
 		g.Archives = append(g.Archives, a)
 		for j := range p.Len() {
 			// Empty files are read as well: those of /proc say that they are empty.
@@ -87,6 +93,19 @@ func (g *Generation) Close() {
 		}
 		if g.reader != nil {
 			g.reader.Forget(g)
+		}
+	}
+}
+
+// use begins a use of the generation, unless it has ended.
+func (g *Generation) use() bool {
+	for {
+		n := g.users.Load()
+		if n <= 0 {
+			return false
+		}
+		if g.users.CompareAndSwap(n, n+1) {
+			return true
 		}
 	}
 }
@@ -155,10 +174,15 @@ type Archive struct {
 	crcs   []uint32
 	known  flags // which of crcs are worked out
 	large  []large
-	stale  atomic.Int32 // entries whose source has other bytes now
-	shown  published    // what stands for its bytes; set by Date
-	prior  published    // what was published last under its name
 	tagged tagged
+	digest *digest       // nil: no sidecar tells it
+	sumKey *crccache.Key // nil until it is worked out; guarded by sums.recalling
+	inJSON sync.Once
+	json   *manifest.Manifest // set by inJSON
+	whole  atomic.Uint64      // the archive's own CRC-32, and wholeKnown
+	stale  atomic.Int32       // entries whose source has other bytes now
+	shown  published          // what stands for its bytes; set by Date
+	prior  published          // what was published last under its name
 }
 
 // large is a file of more than one block.

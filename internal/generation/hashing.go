@@ -145,9 +145,10 @@ func (g *Generation) Start(o StartOptions) bool {
 	return true
 }
 
-// Pause lets nothing be hashed but what a reader waits for, until Resume. What is
+// Pause lets nothing be hashed or summed but what a reader waits for, until Resume. What is
 // known is remembered when it returns.
 func (g *Generation) Pause() {
+	g.pauseSums(true)
 	if h := g.hashing.Load(); h != nil {
 		h.mu.Lock()
 		h.paused = true
@@ -158,6 +159,7 @@ func (g *Generation) Pause() {
 
 // Resume ends Pause.
 func (g *Generation) Resume() {
+	g.pauseSums(false)
 	if h := g.hashing.Load(); h != nil {
 		h.mu.Lock()
 		h.paused = false

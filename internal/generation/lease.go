@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync/atomic"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -41,8 +42,9 @@ func (a *Archive) Open(ahead bool) (*Lease, error) {
 func (l *Lease) Read(ctx context.Context, off int64, n int) (*Bytes, error) {
 	a := l.archive.Load()
 	if a == nil {
-		return nil, fmt.Errorf("a generation of long ago: %w", unix.ESTALE)
+		return nil, errExpired
 	}
+	a.g.read.Store(time.Now().UnixNano())
 	if l.ahead != nil {
 		if b, err := l.ahead.read(ctx, a, off, n); b != nil || err != nil {
 			return b, err
@@ -52,9 +54,14 @@ func (l *Lease) Read(ctx context.Context, off int64, n int) (*Bytes, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := newBytes()
-	b.from[0], b.parts[0], b.n = d, d.Bytes(), 1
-	return b, nil
+	return bytesOf(d), nil
+}
+
+var errExpired = fmt.Errorf("a generation of long ago: %w", unix.ESTALE)
+
+// readLately tells whether somebody reads archives of the generation.
+func (g *Generation) readLately() bool {
+	return time.Now().UnixNano()-g.read.Load() < int64(readFor)
 }
 
 // Close ends the use.

@@ -57,7 +57,7 @@ func newData(buf []byte, huge bool) *Data {
 
 func (b *buffers) put(d *Data) {
 	c := class(len(d.buf))
-	d.a = nil
+	d.a, d.text = nil, nil
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	switch {

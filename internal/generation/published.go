@@ -37,13 +37,13 @@ const timeStep = 2
 // What was published is known from the generation before, or remembered. Where CRCs
 // are not known yet, sources that are what they were stand for bytes that are.
 func (g *Generation) Date(before *Generation) error {
-	prior := map[string]published{}
+	prior, digests := map[string]published{}, map[string]*digest{}
 	if before != nil {
 		for _, a := range before.Archives {
 			if err := a.settle(); err != nil {
 				return err
 			}
-			prior[a.Name] = a.shown
+			prior[a.Name], digests[a.Name] = a.shown, a.digest
 		}
 	}
 	for _, a := range g.Archives {
@@ -51,6 +51,9 @@ func (g *Generation) Date(before *Generation) error {
 		was, remembered := prior[a.Name], a.prior
 		if err := a.identify(was, remembered); err != nil {
 			return err
+		}
+		if d := digests[a.Name]; d != nil && a.digest != nil && was.same(a.shown) {
+			a.digest = d
 		}
 		a.Time = a.ModTime
 		switch {

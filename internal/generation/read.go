@@ -16,6 +16,7 @@ import (
 type Data struct {
 	call  verified.Call
 	a     *Archive
+	text  text // what is read, if it is not the archive itself
 	off   int64
 	want  int    // bytes
 	buf   []byte // of a size of its pool
@@ -50,8 +51,13 @@ func (a *Archive) Read(ctx context.Context, off int64, n int) (*Data, error) {
 
 // start begins a read that result waits for, or drop doesn't.
 func (a *Archive) start(ctx context.Context, off int64, n int) *Data {
+	return a.startText(ctx, off, n, nil)
+}
+
+// startText is start for a text about the archive, if it is not nil.
+func (a *Archive) startText(ctx context.Context, off int64, n int, text text) *Data {
 	d := spare.get(n)
-	d.a, d.off, d.want, d.n, d.err = a, off, n, 0, nil
+	d.a, d.text, d.off, d.want, d.n, d.err = a, text, off, n, 0, nil
 	d.users.Store(2)
 	select {
 	case <-d.done: // nobody waited for the last one
@@ -144,6 +150,14 @@ func (d *Data) read() {
 			}
 		}
 	}()
+	if d.text != nil {
+		// What it waits for has time limits of its own.
+		d.call.Hold()
+		if d.err = d.text(d, d.buf[:d.want], d.off); d.err == nil {
+			d.n = d.want
+		}
+		return
+	}
 	// Who waits for a slot has not touched its memory yet.
 	if i, ok := d.a.firstFile(d.off, d.want); ok && d.a.known.get(i) {
 		key := d.a.key(i)

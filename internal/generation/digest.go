@@ -1,0 +1,198 @@
+package generation
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"hash"
+	"runtime"
+	"sync"
+	"time"
+
+	"github.com/klauspost/crc32"
+	"golang.org/x/sys/unix"
+
+	"vzip/internal/seeded"
+)
+
+// digest is the SHA-256 of an archive, as far as it is worked out. Generations in which
+// the archive has the same bytes share it.
+type digest struct {
+	mu      sync.Mutex
+	known   bool
+	sum     [sha256.Size]byte
+	work    *summing // nil: nobody is at work
+	waiting int      // who wait for it
+
+	// For who is at work. What was summed stays when that ends early.
+	hash hash.Hash
+	crc  uint32 // of the same bytes
+	off  int64  // how many they are
+}
+
+// summing is work on a digest.
+type summing struct {
+	a    *Archive
+	idle bool // nobody waits for it
+	done chan struct{}
+	err  error // once done is closed
+}
+
+// errStopped is the end of work that goes on otherwise: paused, or with another priority.
+var errStopped = errors.New("stopped")
+
+const (
+	// sumStep is how much is summed at a time, in bytes.
+	sumStep = 1 << 20
+	// leastPace is how long a step is put off at most.
+	leastPace = 100 * time.Millisecond
+	// idleNice is the nice(2) value of work that nobody waits for.
+	idleNice = 15
+)
+
+func (d *digest) get() (sum [sha256.Size]byte, known bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.sum, d.known
+}
+
+func (d *digest) set(sum [sha256.Size]byte) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.sum, d.known, d.hash = sum, true, nil
+}
+
+// await counts those who wait: enter is 1, or -1 at the end.
+func (d *digest) await(enter int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.waiting += enter
+}
+
+// join returns the work that is under way, begun for a if there is none; nil if the sum is
+// known.
+func (d *digest) join(a *Archive) *summing {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.known {
+		return nil
+	}
+	if d.work == nil {
+		d.work = &summing{a: a, idle: d.waiting == 0, done: make(chan struct{})}
+		go d.work.run(d)
+	}
+	return d.work
+}
+
+// goesOn tells whether somebody still wants the work, done with this priority.
+func (w *summing) goesOn(d *digest) bool {
+	d.mu.Lock()
+	waiting := d.waiting > 0
+	d.mu.Unlock()
+	return waiting != w.idle && (waiting || !w.a.g.sums.isPaused())
+}
+
+// giveWay lets readers of archives go before work that nobody waits for, but does not
+// wait for them for ever.
+func (w *summing) giveWay(d *digest) {
+	for end := time.Now().Add(leastPace); w.idle && w.a.g.readLately() && w.goesOn(d) && time.Now().Before(end); {
+		time.Sleep(leastPace / 10)
+	}
+}
+
+func (w *summing) run(d *digest) {
+	if w.idle {
+		runtime.LockOSThread() // which ends with the goroutine
+		if p, err := unix.Getpriority(unix.PRIO_PROCESS, 0); err == nil && 20-p < idleNice {
+			_ = unix.Setpriority(unix.PRIO_PROCESS, 0, idleNice)
+		}
+	}
+	err := errStopped
+	defer func() {
+		if v := recover(); v != nil { // nobody should lose a mount for it
+			err = fmt.Errorf("archive %s: a defect in vzip made its SHA-256 fail: %v", w.a.Name, v)
+			d.hash = nil
+		}
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		d.work, w.err = nil, err
+		close(w.done)
+	}()
+	err = w.sum(d)
+}
+
+// sum works the digest out. It goes on where the work before ended.
+func (w *summing) sum(d *digest) error {
+	a := w.a
+	a.g.recallSums()
+	if _, known := d.get(); known {
+		return nil
+	}
+	if d.hash == nil {
+		d.hash, d.crc, d.off = sha256.New(), 0, 0
+	}
+	var next *Data
+	defer func() {
+		if next != nil {
+			next.drop()
+		}
+	}()
+	for d.off < a.Size() {
+		w.giveWay(d)
+		if !w.goesOn(d) {
+			return errStopped
+		}
+		now := next
+		if next = nil; now == nil {
+			now = w.begin(d.off)
+		}
+		if now == nil {
+			return errStopped
+		}
+		if !w.idle { // which would keep a generation alive that nobody else uses
+			next = w.begin(d.off + int64(now.want))
+		}
+		if _, err := now.result(a.g.ctx); err != nil {
+			return err
+		}
+		d.hash.Write(now.Bytes())
+		d.crc = crc32.Update(d.crc, crc32.IEEETable, now.Bytes())
+		d.off += int64(now.n)
+		a.g.sums.tell(int64(now.n))
+		now.Release()
+	}
+	return w.end(d)
+}
+
+// begin begins to read from off on; nil at the end of the archive, or of the generation.
+func (w *summing) begin(off int64) *Data {
+	a := w.a
+	if off >= a.Size() || !a.g.use() {
+		return nil
+	}
+	defer a.g.Close()
+	return a.start(a.g.ctx, off, int(a.cut(off, sumStep)-off))
+}
+
+// end holds what was summed against what the entries' CRCs make of it: also where blocks
+// are not checked, a sum that is remembered is never that of other bytes.
+func (w *summing) end(d *digest) error {
+	a := w.a
+	want, err := a.combine(func() bool { return false })
+	if err != nil {
+		return err
+	}
+	var sum [sha256.Size]byte
+	d.hash.Sum(sum[:0])
+	if got := d.crc; got != want && !seeded.On("sum-unchecked") {
+		d.hash = nil
+		err := fmt.Errorf("archive %s: its bytes have CRC-32 %08x, not %08x as its entries say: a source has other bytes than were hashed: --verify crc tells which: %w", a.Name, got, want, unix.EIO)
+		if a.g.report != nil {
+			a.g.report(err)
+		}
+		return &SourceError{err}
+	}
+	d.set(sum)
+	a.rememberSum(sum)
+	return nil
+}
