@@ -157,17 +157,10 @@ func checkNames(l *layout.Layout) error {
 
 func (s *server) webState() web.State {
 	state := web.State{Generation: s.number.Load()}
-	state.Hashed, state.ToHash = s.progress.counts()
+	_, state.Hashed, state.ToHash = s.progress.figures()
 	failure, _ := s.failure.Load().(string)
 	state.ReloadHasFailed = failure != ""
 	return state
-}
-
-// counts returns the bytes of files that are hashed, of those to hash since the start.
-func (p *progress) counts() (done, total int64) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return min(p.done.Load(), p.total), p.total
 }
 
 // drain takes no more connections, and returns when nobody downloads any more; after
