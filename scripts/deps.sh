@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# deps.sh [interop|clients|bench]: installs what the demo and the tests use, or also the
+# deps.sh [interop|clients|bench|package]: installs what the demo and the tests use, or also the
 # programs of one of the tables, and this machine lacks; or says in one line what to
 # install.
 set -euo pipefail
@@ -7,7 +7,8 @@ set -euo pipefail
 # command:Debian package
 commands="fusermount3:fuse3 unzip:unzip zipinfo:unzip zip:zip 7z:p7zip-full bsdtar:libarchive-tools python3:python3
 rsync:rsync gcc:gcc setpriv:util-linux mountpoint:util-linux umount:mount unshare:util-linux script:bsdutils pgrep:procps mount.fuse3:fuse3
-mkfs.ext4:e2fsprogs mkfs.xfs:xfsprogs mkfs.btrfs:btrfs-progs diff:diffutils curl:curl losetup:mount prlimit:util-linux"
+mkfs.ext4:e2fsprogs mkfs.xfs:xfsprogs mkfs.btrfs:btrfs-progs diff:diffutils curl:curl losetup:mount prlimit:util-linux
+mandoc:mandoc col:bsdextrautils systemd-analyze:systemd"
 # The race detector needs a C library to link with.
 packages="libc6-dev"
 if [ "${1:-}" = interop ]; then
@@ -24,6 +25,10 @@ fi
 
 if [ "${1:-}" = clients ]; then
 	commands="$commands aws:awscli rclone:rclone nginx:nginx-light"
+fi
+
+if [ "${1:-}" = package ]; then
+	commands="$commands dpkg-deb:dpkg rpm:rpm rpm2cpio:rpm2cpio man:man-db"
 fi
 
 if [ "${1:-}" = bench ]; then
