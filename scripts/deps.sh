@@ -8,7 +8,7 @@ set -euo pipefail
 commands="fusermount3:fuse3 unzip:unzip zipinfo:unzip zip:zip 7z:p7zip-full bsdtar:libarchive-tools python3:python3
 rsync:rsync gcc:gcc setpriv:util-linux mountpoint:util-linux umount:mount unshare:util-linux script:bsdutils pgrep:procps mount.fuse3:fuse3
 mkfs.ext4:e2fsprogs mkfs.xfs:xfsprogs mkfs.btrfs:btrfs-progs diff:diffutils curl:curl losetup:mount prlimit:util-linux
-mandoc:mandoc col:bsdextrautils systemd-analyze:systemd"
+jq:jq mandoc:mandoc col:bsdextrautils systemd-analyze:systemd"
 # The race detector needs a C library to link with.
 packages="libc6-dev"
 if [ "${1:-}" = interop ]; then
