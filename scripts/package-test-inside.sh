@@ -31,6 +31,7 @@ version=$(dpkg-deb -f "$deb" Version)
 files() { find /usr /etc /var /srv /opt -xdev 2>/dev/null | grep -vE '^/var/(lib/dpkg|log|cache/man)(/|$)|^/etc/(passwd|group|shadow|gshadow|subuid|subgid)-$|^/etc/.pwd.lock$' | sort; }
 dpkg -P vzip >/dev/null 2>&1 || true
 rm -rf /usr/local/bin/vzip /srv/vzip /etc/vzip /var/cache/vzip*
+rm -f /usr/sbin/mount.fuse /usr/sbin/mount.fuse3 /sbin/mount.fuse /sbin/mount.fuse3 # they would do for mount -t fuse.vzip, too
 files >/tmp/before
 
 say "$deb is installed"
@@ -52,7 +53,6 @@ archives:
     entries:
       - source: /builds
 YAML
-rm -f /sbin/mount.fuse /sbin/mount.fuse3 /usr/sbin/mount.fuse /usr/sbin/mount.fuse3
 vzip cat --quiet /etc/vzip/nightly.yaml nightly.zip >/tmp/nightly.zip
 mount -t fuse.vzip /etc/vzip/nightly.yaml /mnt/zips -o allow_other,cache=/var/cache/vzip,log_file=/tmp/mount.log
 cmp /mnt/zips/nightly.zip /tmp/nightly.zip
