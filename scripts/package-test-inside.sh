@@ -151,13 +151,13 @@ rpm=$(echo vzip-*."$(uname -m)".rpm)
 say "$rpm in a folder of its own"
 mkdir /tmp/rpmroot
 rpm --root /tmp/rpmroot --initdb
-rpm --root /tmp/rpmroot -i --nodeps --noscripts --ignoreos "$rpm" || fail "rpm -i"
+rpm --root /tmp/rpmroot -i --nodeps --noscripts "$rpm" >/tmp/rpm.log 2>&1 || fail "rpm -i: $(cat /tmp/rpm.log)"
 cmp /tmp/rpmroot/usr/bin/vzip <(dpkg-deb --fsys-tarfile "$deb" | tar -xO ./usr/bin/vzip)
 want /tmp/rpmroot/usr/bin/vzip version "vzip "
 want rpm --root /tmp/rpmroot -V --nodeps vzip ""
 want rpm -qp --recommends "$rpm" fuse3
 want rpm -qpl "$rpm" /usr/share/licenses/vzip/LICENSE
-rpm --root /tmp/rpmroot -e --noscripts vzip
+rpm --root /tmp/rpmroot -e --noscripts vzip >/tmp/rpm.log 2>&1 || fail "rpm -e: $(cat /tmp/rpm.log)"
 [ -z "$(find /tmp/rpmroot -name '*vzip*')" ] || fail "rpm -e left $(find /tmp/rpmroot -name '*vzip*')"
 
 for arch in amd64:x86_64:3e00 arm64:aarch64:b700; do

@@ -16,6 +16,8 @@ tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 
 if [ "${1:-}" != -k ]; then
+	"$go" vet -C internal/pack .
+	"$go" test -C internal/pack .
 	say "making the packages"
 	scripts/package.sh
 	say "making them once more, in another folder"

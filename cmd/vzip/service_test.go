@@ -166,3 +166,35 @@ func container(t *testing.T) map[string]any {
 	t.Fatal("there is no Deployment")
 	return nil
 }
+
+// TestFstabExample holds the line for /etc/fstab to the options that there are: those
+// are looked at before the layout, which is not there.
+func TestFstabExample(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../../configs/fstab")
+	must(t, err)
+	dir := t.TempDir()
+	lines := 0
+	for line := range strings.Lines(string(text)) {
+		fields := strings.Fields(line)
+		if strings.HasPrefix(line, "#") {
+			continue
+		}
+		lines++
+		if len(fields) != 6 || fields[2] != "fuse.vzip" {
+			t.Errorf("got line %q", line)
+			continue
+		}
+		for options, want := range map[string]int{fields[3]: exitLayout, fields[3] + ",nosuch": exitUsage} {
+			cmd := exec.Command("vzip", filepath.Join(dir, "none.yaml"), dir, "-o", options)
+			out, err := cmd.CombinedOutput()
+			var exit *exec.ExitError
+			if !errors.As(err, &exit) || exit.ExitCode() != want {
+				t.Errorf("-o %s: got error %v, want exit code %d\n%s", options, err, want, out)
+			}
+		}
+	}
+	if lines != 1 {
+		t.Errorf("got %d lines", lines)
+	}
+}
