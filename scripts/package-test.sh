@@ -18,13 +18,15 @@ trap 'rm -rf "$tmp"' EXIT
 if [ "${1:-}" != -k ]; then
 	"$go" vet -C internal/pack .
 	"$go" test -C internal/pack .
+	VERSION=${VERSION:-$(git describe --tags --always --dirty)} SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct)}
+	export VERSION SOURCE_DATE_EPOCH
 	say "making the packages"
 	scripts/package.sh
 	say "making them once more, in another folder"
 	arch=$("$go" env GOARCH)
 	mkdir "$tmp/tree"
 	git ls-files -z | xargs -0 cp -a --parents -t "$tmp/tree"
-	VERSION=$(git describe --tags --always --dirty) SOURCE_DATE_EPOCH=$(git log -1 --format=%ct) "$tmp/tree/scripts/package.sh" "$arch"
+	"$tmp/tree/scripts/package.sh" "$arch"
 	for file in "$tmp"/tree/bin/package/*.deb "$tmp"/tree/bin/package/*.rpm; do
 		cmp "$file" "bin/package/$(basename "$file")" || fail "$(basename "$file") is not the same when it is made again"
 	done
