@@ -13,7 +13,17 @@ fail() {
 say() { echo "== $*"; }
 [ "$(id -u)" = 0 ] || fail "it wants to be root"
 tmp=$(mktemp -d)
-trap 'rm -rf "$tmp"' EXIT
+clean() {
+	# The control groups that the inner part made: their processes are gone with their
+	# namespace.
+	for _ in $(seq 50); do
+		find /sys/fs/cgroup -path '*/vzip-package-test*' -depth -type d -exec rmdir {} + 2>/dev/null || true
+		[ -n "$(find /sys/fs/cgroup -maxdepth 2 -name vzip-package-test)" ] || break
+		sleep 0.1
+	done
+	rm -rf "$tmp"
+}
+trap clean EXIT
 
 if [ "${1:-}" != -k ]; then
 	"$go" vet -C internal/pack .
