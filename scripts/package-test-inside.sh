@@ -72,15 +72,15 @@ chroot --userspec 65532:65532 /tmp/bare /vzip cat --quiet --no-cache /layout.yam
 # A manager of systemd, as root's "user" manager: it does to services what the first
 # process does, but for its name.
 units() {
-	mkdir -p /run/systemd/system /tmp/manager/systemd/user
-	chmod 700 /tmp/manager
-	export XDG_RUNTIME_DIR=/tmp/manager XDG_CONFIG_HOME=/tmp/manager XDG_CACHE_HOME=/var/cache
-	cp /usr/lib/systemd/system/vzip@.service /usr/lib/systemd/system/vzip-serve@.service /tmp/manager/systemd/user/
+	mkdir -p /run/systemd/system /run/manager/systemd/user
+	chmod 711 /run/manager /run/manager/systemd # the service's user gets to the socket for sd_notify
+	export XDG_RUNTIME_DIR=/run/manager XDG_CONFIG_HOME=/run/manager XDG_CACHE_HOME=/var/cache
+	cp /usr/lib/systemd/system/vzip@.service /usr/lib/systemd/system/vzip-serve@.service /run/manager/systemd/user/
 	for unit in vzip@ vzip-serve@; do
-		mkdir "/tmp/manager/systemd/user/$unit.service.d"
+		mkdir "/run/manager/systemd/user/$unit.service.d"
 		# What this copy may not do is left out; messages go where they can be read.
 		printf '[Service]\nOOMScoreAdjust=0\nStandardOutput=append:/tmp/units.log\nStandardError=append:/tmp/units.log\n' \
-			>"/tmp/manager/systemd/user/$unit.service.d/test.conf"
+			>"/run/manager/systemd/user/$unit.service.d/test.conf"
 	done
 	local group
 	for group in /sys/fs/cgroup/systemd /sys/fs/cgroup/unified /sys/fs/cgroup; do
@@ -88,7 +88,7 @@ units() {
 		# package-test.sh takes it away.
 		mkdir -p "$group/vzip-package-test" && echo "$BASHPID" >"$group/vzip-package-test/cgroup.procs" || return 1
 	done
-	/usr/lib/systemd/systemd --user --log-target=console --log-level=warning >/tmp/manager.log 2>&1 &
+	/usr/lib/systemd/systemd --user --log-target=console --log-level=warning >/tmp/systemd.log 2>&1 &
 	manager=$!
 	for _ in $(seq 50); do
 		if systemctl --user show-environment >/dev/null 2>&1; then return; fi
@@ -119,13 +119,13 @@ if [ -x /usr/lib/systemd/systemd ] && units; then
 	else
 		say "there is no vzip serve: in its sandbox vzip cat reads the sources"
 		printf 'Type=oneshot\nWatchdogSec=0\nRestart=no\nExecStart=\nExecStart=/usr/bin/vzip cat --no-cache /etc/vzip/nightly.yaml nightly.zip\nStandardOutput=truncate:/tmp/served.zip\n' \
-			>>/tmp/manager/systemd/user/vzip-serve@.service.d/test.conf
+			>>/run/manager/systemd/user/vzip-serve@.service.d/test.conf
 		systemctl --user daemon-reload
 		systemctl --user start vzip-serve@nightly || fail "vzip-serve@nightly: $(cat /tmp/units.log)"
 		unzip -tq /tmp/served.zip
 	fi
 elif [ "$VZIP_TEST_REQUIRE" = all ]; then
-	fail "systemd could not be run: $(cat /tmp/manager.log 2>/dev/null)"
+	fail "systemd could not be run: $(cat /tmp/systemd.log 2>/dev/null)"
 else
 	say "systemd could not be run here: the units were not tried"
 fi
