@@ -91,7 +91,10 @@ units() {
 	/usr/lib/systemd/systemd --user --log-target=console --log-level=warning >/tmp/systemd.log 2>&1 &
 	manager=$!
 	for _ in $(seq 50); do
-		if systemctl --user show-environment >/dev/null 2>&1; then return; fi
+		if systemctl --user show-environment >/dev/null 2>&1; then
+			chmod 777 /run/manager/systemd/notify # as the first process makes it
+			return
+		fi
 		sleep 0.1
 	done
 	return 1
