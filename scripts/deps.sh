@@ -28,7 +28,7 @@ if [ "${1:-}" = clients ]; then
 fi
 
 if [ "${1:-}" = package ]; then
-	commands="$commands dpkg-deb:dpkg rpm:rpm rpm2cpio:rpm2cpio man:man-db"
+	commands="$commands dpkg-deb:dpkg rpm:rpm man:man-db"
 fi
 
 if [ "${1:-}" = bench ]; then

@@ -160,8 +160,7 @@ for arch in amd64:x86_64:3e00 arm64:aarch64:b700; do
 	ls vzip_*_"$debian".deb vzip-*."$rpm".rpm >/dev/null 2>&1 || continue
 	mkdir "/tmp/$debian" "/tmp/$rpm"
 	dpkg-deb -x vzip_*_"$debian".deb "/tmp/$debian"
-	rpm2cpio vzip-*."$rpm".rpm >/tmp/cpio
-	bsdtar -xf /tmp/cpio -C "/tmp/$rpm" 2>/tmp/bsdtar.log || fail "bsdtar: $(cat /tmp/bsdtar.log)"
+	bsdtar -xf vzip-*."$rpm".rpm -C "/tmp/$rpm" 2>/tmp/bsdtar.log || fail "bsdtar: $(cat /tmp/bsdtar.log)"
 	for dir in "$debian" "$rpm"; do
 		[ "$(machine "/tmp/$dir/usr/bin/vzip")" = "$elf" ] || fail "the program for $dir is another machine's"
 		[ "$(readlink "/tmp/$dir/usr/sbin/mount.fuse.vzip")" = ../bin/vzip ] || fail "$dir: no helper for mount"
