@@ -7,7 +7,7 @@ STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 REQUIRE := $(or $(VZIP_TEST_REQUIRE),$(if $(filter 0,$(shell id -u)),all))
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null)
 
-.PHONY: help build demo test lint seeded figures soak clients bench bench-check bench-go bench-peer fuzz interop deps deps-uploads install clean real real-go-tree real-vm-images real-million real-directory
+.PHONY: help build demo test lint seeded figures soak clients bench bench-check bench-go bench-peer fuzz interop deps deps-uploads install man package package-test clean real real-go-tree real-vm-images real-million real-directory
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' Makefile
 
@@ -89,6 +89,16 @@ real-million: deps build ## a million files
 
 real-directory: deps ## a central directory of 4 GiB, on both sides; takes 12 GB of memory
 	$(GO) test -tags large -count 1 -run TestDirectorySizeMounted -v ./cmd/vzip
+
+man: build ## write the man pages to bin/man
+	SOURCE_DATE_EPOCH=$(or $(SOURCE_DATE_EPOCH),$(shell git log -1 --format=%ct)) bin/vzip man bin/man
+
+package: ## make .deb and .rpm in bin/package, for ARCH="amd64 arm64"
+	@GO='$(GO)' scripts/package.sh $(ARCH)
+
+package-test: ## make the packages twice, install, use and remove them in a copy of this system; as root
+	@GO='$(GO)' scripts/deps.sh package
+	@GO='$(GO)' scripts/package-test.sh
 
 clean: ## remove what was built
 	rm -rf bin

@@ -64,14 +64,22 @@ const (
 	maxInflight = 64 << 20
 )
 
-// CheckDevice says why FUSE can't be used at all. fusermount3 opens the device
-// with the user's own rights.
+// CheckDevice says why FUSE can't be used at all, as far as that can be told before
+// mounting. fusermount3 opens the device with the user's own rights.
 func CheckDevice() error {
+	const todo = "load the kernel module fuse, give this user access to the device, or in a container add --device /dev/fuse --cap-add SYS_ADMIN"
 	f, err := os.OpenFile("/dev/fuse", os.O_RDWR, 0)
 	if err != nil {
-		return fmt.Errorf("%w: load the kernel module fuse, give this user access to the device, or in a container add --device /dev/fuse --cap-add SYS_ADMIN", err)
+		return fmt.Errorf("%w: "+todo, err)
 	}
-	return f.Close()
+	f.Close()
+	if !isFUSE("/dev/fuse") {
+		return errors.New("/dev/fuse is not FUSE's device: " + todo)
+	}
+	if os.Geteuid() != 0 && !hasHelper() {
+		return errNoHelper
+	}
+	return nil
 }
 
 // Mount shows files at dir, which CheckDir gave, and serves them until they are
@@ -186,9 +194,11 @@ var fuseDevice = unix.Mkdev(10, 229)
 func mountHint(err error) error {
 	switch {
 	case errors.Is(err, exec.ErrNotFound):
-		return errors.New("fusermount3 is missing, and only root can mount without it: install the package fuse3")
+		return errNoHelper
 	case errors.Is(err, unix.ENOENT), errors.Is(err, unix.ENODEV):
 		return fmt.Errorf("%w: /dev/fuse is missing: load the kernel module fuse, or give the container the device", err)
+	case errors.Is(err, unix.EPERM) && cantEverMount():
+		return fmt.Errorf("%w: this container or service lacks CAP_SYS_ADMIN: add --device /dev/fuse --cap-add SYS_ADMIN", err)
 	case errors.Is(err, unix.EPERM), errors.Is(err, unix.EACCES):
 		return fmt.Errorf("%w: mounting needs root, or fusermount3 and access to /dev/fuse", err)
 	}

@@ -72,7 +72,7 @@ func (a *app) exec(file string, argv []string, f *readFlags, early bool) (err er
 		return &exitError{code, err}
 	}
 	if err := vfs.CheckDevice(); err != nil {
-		return mountError(err)
+		return withoutFUSE(mountError(err), l)
 	}
 	dir, err := tempDir(l)
 	if err != nil {
@@ -81,7 +81,7 @@ func (a *app) exec(file string, argv []string, f *readFlags, early bool) (err er
 	defer os.Remove(dir)
 	s, err := a.serve(ctx, l, dir, vfs.Options{}, f, early)
 	if err != nil {
-		return interrupted(err)
+		return withoutFUSE(interrupted(err), l)
 	}
 	defer s.close()
 	defer s.boundMemory()()

@@ -138,14 +138,15 @@ func (a *app) rootCommand() *cobra.Command {
 	flags := root.PersistentFlags()
 	flags.StringVar(&a.cacheDir, "cache", "", "folder that remembers CRC-32s between runs (default $XDG_CACHE_HOME/vzip)")
 	flags.BoolVar(&a.noCache, "no-cache", false, "remember nothing, and read every file")
-	flags.IntVar(&a.jobs, "jobs", runtime.GOMAXPROCS(0), "how many parts of files are read at once to work out CRC-32s")
+	flags.IntVar(&a.jobs, "jobs", runtime.GOMAXPROCS(0), "how many parts of files are read at once to work out CRC-32s (default the number of cores)")
+	flags.Lookup("jobs").DefValue = "0" // help and man pages are the same on every machine
 	flags.StringVar(&a.logLevel, "log-level", "info", "least important messages shown: debug, info, warn or error")
 	flags.StringVar(&a.logFormat, "log-format", "text", "form of messages: text or json")
 	flags.BoolVarP(&a.verbose, "verbose", "v", false, "show all messages, as --log-level debug does")
 	flags.BoolVar(&a.quiet, "quiet", false, "show no progress, and only warnings and errors")
 	for _, c := range []*cobra.Command{
 		a.mountCommand(), a.serveCommand(), a.umountCommand(), a.reloadCommand(), a.statusCommand(), a.execCommand(), a.checkCommand(), a.listCommand(),
-		a.hashCommand(), a.catCommand(), a.verifyCommand(), a.versionCommand(),
+		a.hashCommand(), a.catCommand(), a.verifyCommand(), a.versionCommand(), a.manCommand(),
 	} {
 		root.AddCommand(c)
 	}
