@@ -11,7 +11,7 @@ mkfs.ext4:e2fsprogs mkfs.xfs:xfsprogs mkfs.btrfs:btrfs-progs diff:diffutils curl
 # The race detector needs a C library to link with.
 packages="libc6-dev"
 if [ "${1:-}" = interop ]; then
-	commands="$commands javac:default-jdk-headless node:nodejs npm:npm make:make pkg-config:pkg-config cargo:cargo tclsh:tcl"
+	commands="$commands javac:default-jdk-headless node:nodejs npm:npm wget:wget aria2c:aria2 chromium:chromium make:make pkg-config:pkg-config cargo:cargo tclsh:tcl"
 	packages="$packages
 	busybox fuse-zip archivemount avfs sqlite3 unar advancecomp zipcmp ziptool minizip zipalign aapt perl
 	libarchive-zip-perl php-cli php-zip php-pclzip ruby ruby-zip ruby-archive-zip tcllib tcl-vfs erlang-base erlang-crypto
@@ -27,7 +27,7 @@ if [ "${1:-}" = clients ]; then
 fi
 
 if [ "${1:-}" = bench ]; then
-	commands="$commands bindfs:bindfs strace:strace aws:awscli"
+	commands="$commands bindfs:bindfs strace:strace aws:awscli nginx:nginx-light"
 fi
 
 PATH=$PATH:/usr/sbin:/sbin
