@@ -9,10 +9,10 @@ import (
 
 // Candidates of the section http.
 const (
-	nginx      = "nginx, the real ZIP, sendfile"
-	vzipServe  = "vzip serve"
-	vzipServed = "vzip serve --verify stat"
-	fileServer = "Go's http.FileServer, the real ZIP"
+	nginx         = "nginx, the real ZIP, sendfile"
+	vzipServe     = "vzip serve"
+	vzipServeStat = "vzip serve --verify stat"
+	fileServer    = "Go's http.FileServer, the real ZIP"
 )
 
 const (
@@ -80,7 +80,7 @@ func (b *bench) downloads(d *dataset, servers []*webServer) error {
 
 // ranges measures many clients that take pieces.
 func (b *bench) ranges(d *dataset, servers []*webServer) error {
-	count := max(rangeConnections*4, b.scaled(40000))
+	count := max(rangeConnections*4, b.scaled(20000))
 	var rows []row
 	for _, s := range servers {
 		rows = append(rows, row{s.name, func() (sample, error) {

@@ -91,7 +91,7 @@ func dialRanges(u *url.URL, size, total int64, seed uint64) (*rangeClient, error
 		return nil, err
 	}
 	return &rangeClient{
-		Conn: conn, in: bufio.NewReaderSize(conn, 4*kib), path: u.EscapedPath(), host: u.Host,
+		Conn: conn, in: bufio.NewReaderSize(conn, 4*kib), path: u.RequestURI(), host: u.Host,
 		size: size, total: total, rnd: rand.New(rand.NewPCG(seed, 1)), body: make([]byte, size),
 	}, nil
 }

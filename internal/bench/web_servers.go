@@ -42,7 +42,7 @@ func (b *bench) webPeers(d *dataset) []webPeer {
 	return []webPeer{
 		b.nginxPeer(d),
 		vzip(vzipServe),
-		vzip(vzipServed, "--verify", "stat"),
+		vzip(vzipServeStat, "--verify", "stat"),
 		{name: fileServer, command: b.asChild("serve", "{}", filepath.Dir(d.zip)), path: inZIP(d)},
 	}
 }

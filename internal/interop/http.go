@@ -70,7 +70,7 @@ func (w *workplace) serveHTTP(ctx context.Context, layout string) (root string, 
 		}
 	}
 	if root == "" {
-		return "", nil, fmt.Errorf("vzip serve: %w: %s", cmd.Wait(), strings.Join(said, "; "))
+		return "", nil, fmt.Errorf("vzip serve: %v: %s", cmd.Wait(), strings.Join(said, "; "))
 	}
 	read := make(chan struct{})
 	go func() {

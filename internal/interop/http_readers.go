@@ -23,10 +23,10 @@ var webReaders = []webReader{
 		download(resumed(syscall.SIGKILL, "curl", "-sSf", "--limit-rate", "RATE", "-C", "-", "-o", "got.zip", "URL"))},
 	{"wget", "wget", "SIGINT on the way, then `-c`",
 		download(resumed(syscall.SIGINT, "wget", "-q", "--limit-rate=RATE", "-c", "-O", "got.zip", "URL"))},
-	{"aria2c", "aria2", "8 connections: `-x8 -s8 -k1M`",
+	{"aria2c", "aria2", "8 connections, for a part of at least 1 MiB each: `-x8 -s8 -k1M`",
 		download(command("aria2c", "--no-conf", "-q", "-x8", "-s8", "-k1M", "--file-allocation=none", "-o", "got.zip", "URL"))},
 	{"Chromium", "chromium", "headless, the file that it saves", download(browse)},
-	{"Python zipfile", "python3", "its own file object, which asks for ranges; single entries, then all", byRanges},
+	{"Python zipfile", "python3", "from a file object that asks for ranges: the last entries first, each by itself, then all", byRanges},
 	{"bsdtar", "curl, libarchive-tools", "`curl URL \\| bsdtar -x`, while it comes", byPipe},
 }
 
