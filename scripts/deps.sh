@@ -12,7 +12,7 @@ cksfv:cksfv rhash:rhash jq:jq mandoc:mandoc col:bsdextrautils systemd-analyze:sy
 # The race detector needs a C library to link with.
 packages="libc6-dev"
 if [ "${1:-}" = interop ]; then
-	commands="$commands javac:default-jdk-headless node:nodejs npm:npm make:make pkg-config:pkg-config cargo:cargo tclsh:tcl"
+	commands="$commands javac:default-jdk-headless node:nodejs npm:npm wget:wget aria2c:aria2 chromium:chromium make:make pkg-config:pkg-config cargo:cargo tclsh:tcl"
 	packages="$packages
 	busybox fuse-zip archivemount avfs sqlite3 unar advancecomp zipcmp ziptool minizip zipalign aapt perl
 	libarchive-zip-perl php-cli php-zip php-pclzip ruby ruby-zip ruby-archive-zip tcllib tcl-vfs erlang-base erlang-crypto
@@ -32,7 +32,7 @@ if [ "${1:-}" = package ]; then
 fi
 
 if [ "${1:-}" = bench ]; then
-	commands="$commands bindfs:bindfs strace:strace aws:awscli"
+	commands="$commands bindfs:bindfs strace:strace aws:awscli nginx:nginx-light"
 fi
 
 PATH=$PATH:/usr/sbin:/sbin

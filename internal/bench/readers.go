@@ -18,6 +18,8 @@ func init() {
 		"mmap":     mmapChild,
 		"crc":      crcChild,
 		"gozip":    goZIPChild,
+		"ranges":   rangesChild,
+		"serve":    fileServerChild,
 	}
 }
 

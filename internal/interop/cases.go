@@ -18,9 +18,18 @@ type testCase struct {
 	what    string // for the table's legend
 	options []string
 	comment string
+	archive string // its name; "": the case's
 	nodes   func() []node
 	// heavy cases take minutes with some readers.
 	heavy bool
+}
+
+// fileName is the archive's name.
+func (c *testCase) fileName() string {
+	if c.archive != "" {
+		return c.archive
+	}
+	return c.name + ".zip"
 }
 
 var testCases = []testCase{

@@ -1,6 +1,6 @@
-// Command interop reads archives of a real vzip mount with programs and libraries
-// that nobody here wrote, and prints what each of them makes of each kind of
-// archive, as a table.
+// Command interop reads archives of a real vzip mount, and of vzip serve, with programs
+// and libraries that nobody here wrote, and prints what each of them makes of each kind
+// of archive, as a table.
 //
 // In scope: making source trees, mounting them, running readers, comparing what
 // they tell with the trees, and where one fails, whether it fails on other
@@ -10,6 +10,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -18,6 +19,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -30,7 +32,8 @@ func main() {
 	flag.StringVar(&o.vzip, "vzip", "bin/vzip", "the program under test")
 	flag.StringVar(&o.adapters, "adapters", "internal/interop/adapters", "folder of the adapters' sources")
 	flag.StringVar(&o.out, "out", "bin/interop", "folder that the adapters were built into")
-	flag.StringVar(&o.report, "report", "", "write the table to this Markdown file")
+	flag.StringVar(&o.report, "report", "", "write the tables to this Markdown file")
+	flag.StringVar(&o.only, "only", "", "mount or http: one of the tables alone; the report keeps the other")
 	readers := flag.String("readers", "", "only those that match this pattern")
 	cases := flag.String("cases", "", "only those that match this pattern")
 	flag.BoolVar(&o.light, "light", false, "without the cases that take minutes")
@@ -41,6 +44,9 @@ func main() {
 	var err error
 	if o.readers, err = regexp.Compile(*readers); err == nil {
 		o.cases, err = regexp.Compile(*cases)
+	}
+	if err == nil && !slices.Contains([]string{"", "mount", "http"}, o.only) {
+		err = fmt.Errorf("-only %q: use mount or http", o.only)
 	}
 	if err == nil {
 		err = run(ctx, o, os.Stdout, os.Stderr)
@@ -54,7 +60,7 @@ func main() {
 // options are the command line's.
 type options struct {
 	vzip, adapters, out, report string
-	extracts, resume            string
+	extracts, resume, only      string
 	readers, cases              *regexp.Regexp
 	light                       bool
 	jobs                        int
@@ -80,7 +86,7 @@ func run(ctx context.Context, o options, stdout, progress io.Writer) (err error)
 		return err
 	}
 	defer removeAll(extracts)
-	w := &workplace{dir: dir, extracts: extracts}
+	w := &workplace{dir: dir, extracts: extracts, prepared: map[string]*prepared{}}
 	for _, p := range []struct {
 		to   *string
 		from string
@@ -89,20 +95,40 @@ func run(ctx context.Context, o options, stdout, progress io.Writer) (err error)
 			return err
 		}
 	}
-	var cases []*prepared
-	for _, c := range testCases {
-		if !o.cases.MatchString(c.name) || c.heavy && o.light {
-			continue
+	var t *table
+	var web *webTable
+	if o.only != "http" {
+		t, err = runMount(ctx, o, w, stdout, progress)
+	}
+	if err == nil && o.only != "mount" {
+		web, err = runHTTP(ctx, o, w, progress)
+	}
+	if err != nil {
+		return err
+	}
+	if o.report != "" {
+		if err := writeReport(o, t, web); err != nil {
+			return err
 		}
-		p, err := w.prepare(c)
-		if err != nil {
-			return fmt.Errorf("tree of %s: %w", c.name, err)
-		}
-		cases = append(cases, p)
+	}
+	if t != nil && t.count(failed) > 0 {
+		err = fmt.Errorf("%d of %d failed", t.count(failed), len(t.readers)*len(t.cases))
+	}
+	if web != nil && web.failed() > 0 {
+		err = errors.Join(err, fmt.Errorf("%d of %d failed over HTTP", web.failed(), len(web.readers)*len(web.archives)))
+	}
+	return err
+}
+
+// runMount makes the table of what is read through a mount.
+func runMount(ctx context.Context, o options, w *workplace, stdout, progress io.Writer) (t *table, err error) {
+	cases, err := w.prepareAll(o, testCases)
+	if err != nil {
+		return nil, err
 	}
 	mnt, unmount, err := w.mount(ctx, cases)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer func() {
 		if e := unmount(); err == nil && e != nil {
@@ -115,25 +141,39 @@ func run(ctx context.Context, o options, stdout, progress io.Writer) (err error)
 			readers = append(readers, &allReaders[i])
 		}
 	}
-	t := newTable(w, readers, cases, mnt)
+	t = newTable(w, readers, cases, mnt)
 	if err := t.load(o.resume); err != nil {
-		return err
+		return nil, err
 	}
 	t.fill(ctx, o.jobs, progress)
 	if err := t.save(o.resume); err != nil {
-		return err
+		return nil, err
 	}
 	if ctx.Err() != nil {
-		return ctx.Err()
+		return nil, ctx.Err()
 	}
 	t.print(stdout)
-	if o.report != "" {
-		if err := os.WriteFile(o.report, t.markdown(), 0o644); err != nil {
+	return t, nil
+}
+
+// writeReport writes the tables that were made, and keeps the one that -only left out.
+func writeReport(o options, t *table, web *webTable) error {
+	var mount, http string
+	if o.only != "" {
+		old, err := os.ReadFile(o.report)
+		if err != nil && !errors.Is(err, os.ErrNotExist) {
 			return err
 		}
+		mount = string(old)
+		if i := strings.Index(mount, httpHeading); i >= 0 {
+			mount, http = mount[:i], mount[i:]
+		}
 	}
-	if n := t.count(failed); n > 0 {
-		return fmt.Errorf("%d of %d failed", n, len(readers)*len(cases))
+	if t != nil {
+		mount = string(t.markdown())
 	}
-	return nil
+	if web != nil {
+		http = web.markdown()
+	}
+	return os.WriteFile(o.report, []byte(mount+http), 0o644)
 }

@@ -48,19 +48,36 @@ func (w *workplace) prepare(c testCase) (*prepared, error) {
 	return p, err
 }
 
-// mount shows all cases' archives at the folder mnt, through the program under
-// test. The function that it returns unmounts.
-func (w *workplace) mount(ctx context.Context, cases []*prepared) (mnt string, unmount func() error, err error) {
+// prepareAll makes the trees of those cases that the options ask for.
+func (w *workplace) prepareAll(o options, list []testCase) (cases []*prepared, err error) {
+	for _, c := range list {
+		if !o.cases.MatchString(c.name) || c.heavy && o.light {
+			continue
+		}
+		p, ok := w.prepared[c.name]
+		if !ok {
+			if p, err = w.prepare(c); err != nil {
+				return nil, fmt.Errorf("tree of %s: %w", c.name, err)
+			}
+			w.prepared[c.name] = p
+		}
+		cases = append(cases, p)
+	}
+	return cases, nil
+}
+
+// writeLayout writes a layout of all cases' archives, and returns its path.
+func (w *workplace) writeLayout(name string, cases []*prepared) (string, error) {
 	type mapping struct {
 		Source string `yaml:"source"`
 		As     string `yaml:"as"`
 	}
 	var archives []map[string]any
 	for _, c := range cases {
-		a := map[string]any{"name": c.name + ".zip", "entries": []mapping{{c.source, "."}}}
+		a := map[string]any{"name": c.fileName(), "entries": []mapping{{c.source, "."}}}
 		for _, option := range c.options {
 			if err := yaml.Unmarshal([]byte(option), &a); err != nil {
-				return "", nil, err
+				return "", err
 			}
 		}
 		if c.comment != "" {
@@ -70,13 +87,20 @@ func (w *workplace) mount(ctx context.Context, cases []*prepared) (mnt string, u
 	}
 	text, err := yaml.Marshal(map[string]any{"version": 1, "archives": archives})
 	if err != nil {
+		return "", err
+	}
+	layout := filepath.Join(w.dir, name)
+	return layout, os.WriteFile(layout, text, 0o644)
+}
+
+// mount shows all cases' archives at the folder mnt, through the program under
+// test. The function that it returns unmounts.
+func (w *workplace) mount(ctx context.Context, cases []*prepared) (mnt string, unmount func() error, err error) {
+	layout, err := w.writeLayout("layout.yaml", cases)
+	if err != nil {
 		return "", nil, err
 	}
-	layout := filepath.Join(w.dir, "layout.yaml")
 	mnt = filepath.Join(w.dir, "mnt")
-	if err := os.WriteFile(layout, text, 0o644); err != nil {
-		return "", nil, err
-	}
 	if err := os.MkdirAll(mnt, 0o755); err != nil {
 		return "", nil, err
 	}

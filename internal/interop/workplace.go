@@ -23,6 +23,7 @@ type workplace struct {
 	adapters string // where adapters' sources are
 	out      string // where adapters were built
 	vzip     string // the program under test
+	prepared map[string]*prepared
 }
 
 // environ is that of every program: nothing of it shows in the table.

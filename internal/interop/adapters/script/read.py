@@ -54,11 +54,20 @@ def by_zipimport(archive):
 
 def main():
     reader, archive = sys.argv[1:]
-    for line in {"zipfile": by_zipfile, "zipimport": by_zipimport}[reader](archive):
+    show({"zipfile": by_zipfile, "zipimport": by_zipimport}[reader](archive))
+
+
+def show(lines):
+    for line in lines:
         print(*(f"{key}={value}" for key, value in line.items()))
 
 
-try:
-    main()
-except Exception as e:
-    sys.exit(f"{type(e).__name__}: {e}")
+def run(main):
+    try:
+        main()
+    except Exception as e:
+        sys.exit(f"{type(e).__name__}: {e}")
+
+
+if __name__ == "__main__":
+    run(main)
