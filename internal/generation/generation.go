@@ -64,6 +64,7 @@ func New(plans []*layout.Plan, reader *verified.Reader, report func(error)) *Gen
 		for j := range p.Len() {
 			// Empty files are read as well: those of /proc say that they are empty.
 			if p.IsFile(j) {
+				a.left.add(p.EntrySize(j))
 				if p.EntrySize(j) > checksum.BlockLen {
 					a.large = append(a.large, large{entry: uint32(j)})
 				}
@@ -155,6 +156,7 @@ type Archive struct {
 	crcs   []uint32
 	known  flags // which of crcs are worked out
 	large  []large
+	left   left         // what is not hashed yet
 	stale  atomic.Int32 // entries whose source has other bytes now
 	shown  published    // what stands for its bytes; set by Date
 	prior  published    // what was published last under its name
@@ -186,6 +188,9 @@ func (g *Generation) setSum(group int, sum checksum.Sum) {
 			a.large[at].blocks = sum.Blocks
 		}
 		a.crcs[f.entry] = sum.CRC32
+		if !a.known.get(int(f.entry)) {
+			a.left.known(a.EntrySize(int(f.entry)))
+		}
 		a.known.set(int(f.entry))
 	}
 }
