@@ -33,20 +33,34 @@ type Progress struct {
 // Progress returns it for each archive, in the order of Archives.
 func (g *Generation) Progress() []Progress {
 	list := make([]Progress, len(g.Archives))
-	over := g.begun(list)
+	over := g.begun(func(archive uint32, n int64) { list[archive].Done += n })
 	for i, a := range g.Archives {
-		p := &list[i]
-		p.Files, p.Size = a.left.files.Load(), a.left.all
-		// What ended in between would count twice.
-		p.Done = min(p.Done+p.Size-a.left.bytes.Load(), p.Size)
-		p.Ended = p.Files > 0 && over
-		p.Changed = a.stale.Load() > 0
+		list[i] = a.progress(list[i].Done, over)
 	}
 	return list
 }
 
-// begun adds what was read of files that are not done, and tells whether hashing is over.
-func (g *Generation) begun(list []Progress) (over bool) {
+// Progress tells how far hashing is for the archive.
+func (a *Archive) Progress() Progress {
+	done := int64(0)
+	over := a.g.begun(func(archive uint32, n int64) {
+		if archive == uint32(a.index) {
+			done += n
+		}
+	})
+	return a.progress(done, over)
+}
+
+// progress returns it with what was read of files that are not done.
+func (a *Archive) progress(begun int64, over bool) Progress {
+	p := Progress{Files: a.left.files.Load(), Size: a.left.all, Changed: a.stale.Load() > 0}
+	p.Done = min(p.Size-a.left.bytes.Load()+begun, p.Size) // what ended in between counts twice
+	p.Ended = p.Files > 0 && over
+	return p
+}
+
+// begun yields what was read of files that are not done, and tells whether hashing is over.
+func (g *Generation) begun(yield func(archive uint32, n int64)) (over bool) {
 	h := g.hashing.Load()
 	if h == nil {
 		return false
@@ -55,7 +69,7 @@ func (g *Generation) begun(list []Progress) (over bool) {
 	defer h.mu.Unlock()
 	for _, j := range h.begun {
 		for _, f := range g.members(int(j.group)) {
-			list[f.archive].Done += j.read.Load()
+			yield(f.archive, j.read.Load())
 		}
 	}
 	return h.over
