@@ -276,10 +276,10 @@ func TestBrowser(t *testing.T) {
 	w.run(chromedp.WaitNotPresent(chromedp.CSS(".hashing")), chromedp.WaitReady(chromedp.CSS(".ready")))
 
 	// A download that fails is no file.
-	must(t, os.WriteFile(filepath.Join(filepath.Dir(s.file), "linux/disk.vhdx"), []byte("other"), 0o644))
-	w.run(chromedp.Navigate(s.url + "/vm-images.zip/images/linux/"))
-	w.title("vm-images.zip/images/linux/")
-	w.click("disk.vhdx")
+	must(t, os.WriteFile(filepath.Join(filepath.Dir(s.file), "linux/boot/initrd.img"), []byte("other"), 0o644))
+	w.run(chromedp.Navigate(s.url + "/vm-images.zip/images/linux/boot/"))
+	w.title("vm-images.zip/images/linux/boot/")
+	w.click("initrd.img")
 	w.title("Service Unavailable")
 	w.run(chromedp.Navigate(s.url))
 	w.title("Archives")

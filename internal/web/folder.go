@@ -1,22 +1,18 @@
 package web
 
 import (
+	"fmt"
 	"html/template"
 	"net/http"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
-
-	"github.com/dustin/go-humanize"
 
 	"vzip/internal/generation"
 	"vzip/zipgen"
 )
 
 func entries(n int) string { return count(n, "entry", "entries") }
-
-func entriesNumber(n int) string { return humanize.Comma(int64(n)) }
 
 // childRow is a file, link or folder in a folder's page.
 type childRow struct {
@@ -160,17 +156,12 @@ func rowOf(a *generation.Archive, c zipgen.Child) childRow {
 	case a.IsFile(c.Entry):
 		row.File, row.Icon = true, "file"
 		if crc, ok := a.KnownCRC(c.Entry); ok {
-			row.CRC = hex8(crc)
+			row.CRC = fmt.Sprintf("%08x", crc)
 		}
 	default:
 		row.Link, row.Icon, row.Target = "", "link", shownName(a.Link(c.Entry))
 	}
 	return row
-}
-
-func hex8(n uint32) string {
-	text := strconv.FormatUint(uint64(n), 16)
-	return strings.Repeat("0", 8-len(text)) + text
 }
 
 // crumbs returns the way to a folder of an archive.

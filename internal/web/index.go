@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"path"
 	"strconv"
+	"strings"
 
 	"vzip/internal/generation"
 )
@@ -38,6 +39,7 @@ type archiveRow struct {
 	Link    string
 	Size    size
 	Entries string
+	Unit    string // of them
 	Time    moment
 	State   state
 	Beside  []besideRow
@@ -93,9 +95,11 @@ func (h *Handler) serveIndex(w *sender, r *http.Request, s *shown) {
 	}
 	for _, g := range groups[(page-1)*indexRows : min(page*indexRows, len(groups))] {
 		row := archiveRow{
-			Name: shownName(g.Path), Link: linkTo(g.Path), Size: sizeOf(g.Size), Entries: entriesNumber(g.Archive.Len()),
+			Name: shownName(g.Path), Link: linkTo(g.Path), Size: sizeOf(g.Size),
 			Time: momentOf(g.Archive.Time), State: stateOf(progress[g.number]),
 		}
+		row.Entries, row.Unit, _ = strings.Cut(entries(g.Archive.Len()), " ")
+		row.Unit = " " + row.Unit
 		for _, f := range g.beside {
 			row.Beside = append(row.Beside, besideRow{shownName(path.Base(f.Path)), linkTo(f.Path), sizeOf(f.Size)})
 		}

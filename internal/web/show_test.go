@@ -60,7 +60,7 @@ func showSite(t *testing.T) *site {
 		"  - {name: vm-images.zip, entries: [{source: windows, as: images/windows}, {source: linux, as: images/linux}]}\n"+
 		"  - {name: linux.zip, entries: [{source: linux, as: .}]}\n"+
 		"  - {name: many.zip, entries: [{source: many, as: .}]}\n"+
-		"  - {name: odd.zip, entries: [{source: odd, as: .}]}\n"+
+		"  - {name: odd.zip, names: raw, entries: [{source: odd, as: .}]}\n"+
 		"  - {name: \"sub/2026-11-24 nightly builds of everything that there is.zip\", entries: [{source: linux/README.md}]}\n")
 }
 
