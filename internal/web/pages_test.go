@@ -368,7 +368,7 @@ func TestNotThere(t *testing.T) {
 		"/nothing.zip": "there is no such archive here", "/nothing.zip/": "there is no such archive here", "/sub/": "there is no such archive here",
 		"/linux.zip/nothing": "there is no such entry in the archive", "/linux.zip/boot/nothing/": "there is no such folder in the archive",
 		"/linux.zip/README.md/": "there is no such folder in the archive", "/linux.zip/README.md/x": "there is no such entry in the archive",
-		"/linux.zip/vmlinuz": "that is a symbolic link, which is not followed: the folder's page says where to",
+		"/linux.zip/vmlinuz":        "that is a symbolic link, which is not followed: the folder's page says where to",
 		"/linux.zip/boot%2fvmlinuz": "there is nothing at such a path", "/linux.zip/../x": "there is nothing at such a path",
 		"/linux.zip/boot//vmlinuz": "there is nothing at such a path", "/.vzip/": "there is nothing at such a path",
 	} {
