@@ -7,9 +7,9 @@ set -euo pipefail
 # command:Debian package
 commands="fusermount3:fuse3 unzip:unzip zipinfo:unzip zip:zip 7z:p7zip-full bsdtar:libarchive-tools python3:python3
 rsync:rsync gcc:gcc setpriv:util-linux mountpoint:util-linux umount:mount unshare:util-linux script:bsdutils pgrep:procps mount.fuse3:fuse3
-mkfs.ext4:e2fsprogs mkfs.xfs:xfsprogs mkfs.btrfs:btrfs-progs diff:diffutils curl:curl losetup:mount prlimit:util-linux"
-# The race detector needs a C library to link with.
-packages="libc6-dev"
+mkfs.ext4:e2fsprogs mkfs.xfs:xfsprogs mkfs.btrfs:btrfs-progs diff:diffutils curl:curl chromium:chromium losetup:mount prlimit:util-linux"
+# The race detector needs a C library to link with, and a browser a font.
+packages="libc6-dev fonts-dejavu-core"
 if [ "${1:-}" = interop ]; then
 	commands="$commands javac:default-jdk-headless node:nodejs npm:npm make:make pkg-config:pkg-config cargo:cargo tclsh:tcl"
 	packages="$packages

@@ -37,6 +37,8 @@ early-release        vfs                  TestVFSRead
 old-node             vfs                  TestVFSPublishUntold
 early-header         internal/web         TestFaultInBody
 no-if-range          internal/web         TestReload|TestConformance
+believe-date         internal/web         TestEntryChanged
+raw-name             internal/web         TestOddNames
 "
 
 run() { # package, tests; a bug may make one hang
