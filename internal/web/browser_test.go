@@ -22,7 +22,7 @@ import (
 )
 
 // browserTime is for a browser that starts on a machine that has other things to do.
-const browserTime = 4 * time.Minute
+const browserTime = 6 * time.Minute
 
 // window is a browser's, headless.
 type window struct {
@@ -157,7 +157,7 @@ func (w *window) click(text string) {
 func (w *window) title(want string) {
 	w.t.Helper()
 	got := ""
-	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+	for ; w.ctx.Err() == nil; time.Sleep(20 * time.Millisecond) {
 		var err error
 		if got, err = chromedp.Run(w.ctx, chromedp.Title()); err == nil && got == want {
 			w.run(chromedp.WaitReady(chromedp.CSS("footer")))
@@ -175,7 +175,7 @@ func (w *window) fetch(text string) string {
 	clear(w.ended)
 	w.mu.Unlock()
 	w.click(text)
-	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+	for ; w.ctx.Err() == nil; time.Sleep(20 * time.Millisecond) {
 		w.mu.Lock()
 		for guid, ended := range w.ended {
 			select {
@@ -245,7 +245,7 @@ func TestBrowser(t *testing.T) {
 	w.run(chromedp.Navigate(s.url + "/many.zip/"))
 	w.title("many.zip/")
 	w.run(chromedp.Click(chromedp.CSS(`nav.above a[rel=next]`)), chromedp.WaitReady(chromedp.CSS(`nav.above a[rel=prev]`)))
-	w.run(chromedp.SendKeys(chromedp.CSS(`#from`), "f2200\r"), chromedp.WaitReady(`//a[.="f2200"]`))
+	w.run(chromedp.SendKeys(chromedp.CSS(`#from`), "f1050\r"), chromedp.WaitReady(`//a[.="f1050"]`))
 	if w.shots != "" {
 		w.looks(390, true)
 		w.run(chromedp.ScrollIntoView(chromedp.CSS("footer")))

@@ -242,7 +242,7 @@ func TestFolderPage(t *testing.T) {
 		"boot/|2 entries|" + at + "||drwxr-xr-x",
 		"README.md|8 B|" + at + "|" + crc("README.md") + "|-rw-r--r--",
 		"SHA256SUMS|640 B|" + at + "|" + crc("SHA256SUMS") + "|-rwxr-x---",
-		"disk.vhdx|1.6 MiB|" + at + "|" + crc("disk.vhdx") + "|-rw-r--r--",
+		"disk.vhdx|1.7 MB|" + at + "|" + crc("disk.vhdx") + "|-rw-r--r--",
 		"empty|0 B|" + at + "|00000000|-rw-r--r--",
 		"vmlinuz → boot/vmlinuz||||lrwxrwxrwx",
 	})
@@ -337,20 +337,20 @@ func TestFolderPages(t *testing.T) {
 		}
 		last, path = path, p.rel("next")
 	}
-	if len(all) != 2501 || !slices.Contains(all, "sub/") {
+	if len(all) != 1101 || !slices.Contains(all, "sub/") {
 		t.Errorf("got %d names", len(all))
 	}
 	slices.Sort(all)
-	if n := len(slices.Compact(all)); n != 2501 {
+	if n := len(slices.Compact(all)); n != 1101 {
 		t.Errorf("got %d different names", n)
 	}
-	for _, want := range []string{"/many.zip/?from=f1000", "/many.zip/?from=f0000", ""} {
+	for _, want := range []string{"/many.zip/?from=f0000", ""} {
 		last = s.page(t, last).rel("prev")
 		if last != want {
 			t.Fatalf("before: got %s, want %s", last, want)
 		}
 	}
-	for from, want := range map[string]string{"f1234": "f1234", "f12345": "f1235", "": "f0000", "sub/x": "sub/", "a": "f0000", "s": "sub/"} {
+	for from, want := range map[string]string{"f0034": "f0034", "f00345": "f0035", "": "f0000", "sub/x": "sub/", "a": "f0000", "s": "sub/"} {
 		if rows := s.page(t, "/many.zip/?from="+url.QueryEscape(from)).rows(); rows[0][0] != want {
 			t.Errorf("from %s: got %s, want %s", from, rows[0][0], want)
 		}

@@ -44,7 +44,7 @@ func showSite(t *testing.T) *site {
 	must(t, os.Symlink("boot/vmlinuz", filepath.Join(dir, "linux/vmlinuz")))
 	must(t, os.Chmod(filepath.Join(dir, "linux/SHA256SUMS"), 0o4750))
 	file("windows/disk.vhdx", randomBytes("windows", 2_300_000))
-	for i := range 2500 {
+	for i := range 1100 {
 		file(fmt.Sprintf("many/f%04d", i), []byte{byte(i)})
 	}
 	file("many/sub/x", nil)

@@ -52,7 +52,7 @@ func escaped(name string, plain, odd func(string) string) string {
 type size struct{ Short, Exact string }
 
 func sizeOf(n int64) size {
-	return size{humanize.IBytes(uint64(n)), humanize.Comma(n)}
+	return size{humanize.Bytes(uint64(n)), humanize.Comma(n)}
 }
 
 // count returns a number of things.
