@@ -142,6 +142,9 @@ func (h *Handler) serveArchive(w *sender, r *http.Request, f *generation.File) {
 		return
 	}
 	defer c.close()
+	if f.Path != f.Archive.Name { // a file beside an archive
+		c.kind = kindOf(c.name)
+	}
 	h.serveContent(w, r, c)
 }
 

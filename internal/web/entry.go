@@ -35,7 +35,7 @@ func (h *Handler) serveEntry(w *sender, r *http.Request, f *generation.File, i i
 		return
 	}
 	c.name, c.about = path.Base(a.EntryName(i)), about
-	c.kind = cmp.Or(mime.TypeByExtension(path.Ext(c.name)), "application/octet-stream")
+	c.kind = kindOf(c.name)
 	c.tag, _ = a.EntryTag(i)
 	c.time = time.Unix(a.EntryModTime(i), 0)
 	if y := c.time.UTC().Year(); y < 1 || y > 9999 {
@@ -45,6 +45,11 @@ func (h *Handler) serveEntry(w *sender, r *http.Request, f *generation.File, i i
 		disbelieveDates(r)
 	}
 	h.serveContent(w, r, c)
+}
+
+// kindOf returns a file's type by its name.
+func kindOf(name string) string {
+	return cmp.Or(mime.TypeByExtension(path.Ext(name)), "application/octet-stream")
 }
 
 // disbelieveDates leaves out conditions that dates alone would meet. A file can be changed
