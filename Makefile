@@ -7,7 +7,7 @@ STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 REQUIRE := $(or $(VZIP_TEST_REQUIRE),$(if $(filter 0,$(shell id -u)),all))
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null)
 
-.PHONY: help build demo test lint seeded figures soak clients bench bench-check bench-go bench-peer fuzz interop deps deps-uploads install man package package-test clean real real-go-tree real-vm-images real-million real-directory
+.PHONY: help build demo test lint seeded figures soak clients bench bench-check bench-go bench-peer fuzz interop deps deps-test install man package package-test clean real real-go-tree real-vm-images real-million real-directory
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' Makefile
 
@@ -20,13 +20,13 @@ install: build ## install vzip below PREFIX, /usr/local by default
 deps: ## install the programs that the demo and most tests use
 	@GO='$(GO)' scripts/deps.sh
 
-deps-uploads: ## the same, and the tools and servers that uploads are tested with
-	@GO='$(GO)' scripts/deps.sh uploads
+deps-test: ## install what the tests use besides
+	@GO='$(GO)' scripts/deps.sh test
 
 demo: deps build ## mount a layout, read it with tools people know, unmount
 	@scripts/demo.sh
 
-test: deps-uploads bin/versitygw ## run all tests, with the race detector
+test: deps-test bin/versitygw ## run all tests, with the race detector
 	VZIP_TEST_REQUIRE=$(REQUIRE) $(GO) test -race ./...
 	$(GO) test -run Alloc ./zipgen ./internal/generation ./internal/web # the race detector allocates, too
 
@@ -51,7 +51,7 @@ figures: deps ## run what goes wrong once in a while very often, and print the f
 soak: deps ## read, change and reload a mount for SOAK, 30 minutes by default
 	$(GO) run ./internal/soak -time $(or $(SOAK),30m)
 
-clients: build deps-uploads bin/versitygw ## let programs copy archives while things go wrong, and write docs/clients.md
+clients: build deps-test bin/versitygw ## let programs copy archives while things go wrong, and write docs/clients.md
 	$(GO) run ./internal/clients -report docs/clients.md $(CLIENTS)
 
 bench: build bin/versitygw ## measure beside other programs: BENCH='-only sequential -scale 0.1'; docs/performance.md has the rest

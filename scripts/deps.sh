@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# deps.sh [uploads|interop|bench|package]: installs what the demo and most tests use, or also
+# deps.sh [test|interop|bench|package]: installs what the demo and most tests use, or also
 # the programs of a group, and this machine lacks; or says in one line what to
 # install.
 set -euo pipefail
@@ -7,8 +7,7 @@ set -euo pipefail
 # command:Debian package
 commands="fusermount3:fuse3 unzip:unzip zipinfo:unzip zip:zip 7z:p7zip-full bsdtar:libarchive-tools python3:python3
 rsync:rsync gcc:gcc setpriv:util-linux mountpoint:util-linux umount:mount unshare:util-linux script:bsdutils pgrep:procps mount.fuse3:fuse3
-mkfs.ext4:e2fsprogs mkfs.xfs:xfsprogs mkfs.btrfs:btrfs-progs diff:diffutils curl:curl losetup:mount prlimit:util-linux
-cksfv:cksfv rhash:rhash jq:jq mandoc:mandoc col:bsdextrautils systemd-analyze:systemd"
+mkfs.ext4:e2fsprogs mkfs.xfs:xfsprogs mkfs.btrfs:btrfs-progs diff:diffutils curl:curl losetup:mount prlimit:util-linux"
 # The race detector needs a C library to link with.
 packages="libc6-dev"
 if [ "${1:-}" = interop ]; then
@@ -23,8 +22,10 @@ if [ "${1:-}" = interop ]; then
 	libwxgtk3.2-dev zlib1g-dev android-libbase-dev"
 fi
 
-if [ "${1:-}" = uploads ]; then
-	commands="$commands aws:awscli rclone:rclone s3cmd:s3cmd nginx:nginx-light sshd:openssh-server sftp:openssh-client"
+if [ "${1:-}" = test ]; then
+	commands="$commands cksfv:cksfv rhash:rhash jq:jq mandoc:mandoc col:bsdextrautils systemd-analyze:systemd chromium:chromium
+	aws:awscli rclone:rclone s3cmd:s3cmd nginx:nginx-light sshd:openssh-server sftp:openssh-client"
+	packages="$packages fonts-dejavu-core" # for the browser
 fi
 
 if [ "${1:-}" = package ]; then

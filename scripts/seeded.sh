@@ -42,6 +42,8 @@ old-node             vfs                  TestVFSPublishUntold
 hidden-listed        vfs                  TestHidden
 early-header         internal/web         TestFaultInBody
 no-if-range          internal/web         TestReload|TestConformance
+believe-date         internal/web         TestEntryChanged
+raw-name             internal/web         TestOddNames
 "
 
 run() { # package, tests; a bug may make one hang

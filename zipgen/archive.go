@@ -128,7 +128,8 @@ func (a *Archive) DataOffset(i int) int64 {
 	return c.Offset + c.Len
 }
 
-// Find returns the index of the entry with this name.
+// Find returns the index of the entry with this name; where there is none, that of the
+// first one behind it, Len() at the end.
 func (a *Archive) Find(name string) (int, bool) { return a.names.find(name, a.count) }
 
 // Kind tells where an extent's bytes come from.

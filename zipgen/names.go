@@ -57,7 +57,8 @@ func (s *names) at(i int) name {
 	return name{r.folders[folderStart:r.ends[folder]], r.own[start:ends.at(j)]}
 }
 
-// find returns the index of the entry with this name, among count.
+// find returns the index of the entry with this name, among count; where there is none,
+// that of the first one behind it.
 func (s *names) find(want string, count int) (int, bool) {
 	k := sort.Search(len(s.runs), func(k int) bool { return s.at(k*runLen).compare(want) > 0 }) - 1
 	if k < 0 {
@@ -65,7 +66,10 @@ func (s *names) find(want string, count int) (int, bool) {
 	}
 	first := k * runLen
 	i := first + sort.Search(min(runLen, count-first), func(i int) bool { return s.at(first+i).compare(want) > 0 }) - 1
-	return i, s.at(i).compare(want) == 0
+	if s.at(i).compare(want) != 0 {
+		return i + 1, false
+	}
+	return i, true
 }
 
 // namesBuilder packs names as they come.

@@ -50,7 +50,7 @@ func TestNames(t *testing.T) {
 					t.Errorf("%q to %q: got %d, want %d", name, other, got, want)
 				}
 				at, found := slices.BinarySearch(want, other)
-				if i, ok := s.find(other, len(want)); ok != found || ok && i != at {
+				if i, ok := s.find(other, len(want)); ok != found || i != at {
 					t.Errorf("find %q: got %d, %v, want %d, %v", other, i, ok, at, found)
 				}
 			}

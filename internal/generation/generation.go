@@ -70,6 +70,7 @@ func New(plans []*layout.Plan, reader *verified.Reader, report func(error)) *Gen
 		for j := range p.Len() {
 			// Empty files are read as well: those of /proc say that they are empty.
 			if p.IsFile(j) {
+				a.left.add(p.EntrySize(j))
 				if p.EntrySize(j) > checksum.BlockLen {
 					a.large = append(a.large, large{entry: uint32(j)})
 				}
@@ -175,6 +176,7 @@ type Archive struct {
 	known  flags // which of crcs are worked out
 	large  []large
 	tagged tagged
+	left   left          // what is not hashed yet
 	digest *digest       // nil: no sidecar tells it
 	sumKey *crccache.Key // nil until it is worked out; guarded by sums.recalling
 	inJSON sync.Once
@@ -210,6 +212,9 @@ func (g *Generation) setSum(group int, sum checksum.Sum) {
 			a.large[at].blocks = sum.Blocks
 		}
 		a.crcs[f.entry] = sum.CRC32
+		if !a.known.get(int(f.entry)) {
+			a.left.known(a.EntrySize(int(f.entry)))
+		}
 		a.known.set(int(f.entry))
 	}
 }

@@ -68,6 +68,7 @@ type job struct {
 	workers int
 	parked  bool // they are not counted, as the source does not answer
 	outcome *outcome
+	read    atomic.Int64 // bytes that were hashed
 
 	answered int64     // what the pulse had
 	since    time.Time // when it was another, or the job was made
@@ -247,7 +248,10 @@ func (h *hashing) open(j *job) error {
 	if err != nil {
 		return err
 	}
-	w, err := checksum.NewWork(f, h.Progress)
+	w, err := checksum.NewWork(f, func(n int64) {
+		j.read.Add(n)
+		h.Progress(n)
+	})
 	if err != nil {
 		f.Close()
 		return err

@@ -44,22 +44,41 @@ func (a *Archive) Tag() (tag string, ok bool) {
 	return a.tagged.tag, true
 }
 
+// EntryTag returns what stands for the bytes of entry i's data, as Tag does for the
+// archive's. ok is false for what is no file, and while its CRC-32 is not known.
+func (a *Archive) EntryTag(i int) (tag string, ok bool) {
+	crc, ok := a.KnownCRC(i)
+	if !ok || !a.IsFile(i) {
+		return "", false
+	}
+	h := sha256.New()
+	b := binary.LittleEndian.AppendUint64([]byte("entry\x00"), uint64(a.EntrySize(i)))
+	h.Write(binary.LittleEndian.AppendUint32(b, crc))
+	if at, ok := a.findLarge(i); ok {
+		hashBlocks(h, a.large[at].blocks)
+	}
+	return hex.EncodeToString(h.Sum(nil)[:tagLen]), true
+}
+
 // hashBeyondCRC adds what tells contents of one CRC-32 apart: the CRCs of blocks, and
 // the targets of links. How many there are of each follows from the directory.
 func (a *Archive) hashBeyondCRC(h hash.Hash) {
-	var b []byte
 	for _, l := range a.large {
-		b = b[:0]
-		for _, crc := range l.blocks {
-			b = binary.LittleEndian.AppendUint32(b, crc)
-		}
-		h.Write(b)
+		hashBlocks(h, l.blocks)
 	}
 	for i := range a.Len() {
 		if !a.IsFile(i) {
 			_, _ = io.WriteString(h, a.Link(i))
 		}
 	}
+}
+
+func hashBlocks(h hash.Hash, blocks []uint32) {
+	var b []byte
+	for _, crc := range blocks {
+		b = binary.LittleEndian.AppendUint32(b, crc)
+	}
+	h.Write(b)
 }
 
 // Hold begins a use of the generation that Close ends, unless the last one has ended.

@@ -142,6 +142,15 @@ func (h *Handler) serveArchive(w *sender, r *http.Request, f *generation.File) {
 		return
 	}
 	defer c.close()
+	if f.Path != f.Archive.Name {
+		// A file beside an archive: it may become another while the archive stays as it is,
+		// and keeps its time.
+		c.kind = kindOf(c.name)
+		if c.tag != "" {
+			c.tag += fmt.Sprintf("-%016x", f.Inode)
+		}
+		disbelieveDates(r)
+	}
 	h.serveContent(w, r, c)
 }
 

@@ -1,12 +1,6 @@
 package web
 
-import (
-	"fmt"
-	"net/http"
-	"strings"
-
-	"vzip/internal/generation"
-)
+import "net/http"
 
 // exactly answers at a page of vzip's own, which has nothing below it.
 func (h *Handler) exactly(w *sender, path []string, text string) {
@@ -27,19 +21,4 @@ func (h *Handler) ready(w *sender, path []string) {
 	default:
 		h.exactly(w, path, "ready")
 	}
-}
-
-// serveIndex answers with the names of all archives.
-func (h *Handler) serveIndex(w *sender, _ *http.Request, s *shown) {
-	var b strings.Builder
-	for _, f := range s.files {
-		fmt.Fprintf(&b, "%15d  %s\n", f.Size, f.Path)
-	}
-	w.text(http.StatusOK, strings.TrimSuffix(b.String(), "\n"))
-}
-
-// serveInside answers at a path inside an archive: rest is what follows its name, one
-// empty name for the archive's root.
-func (h *Handler) serveInside(w *sender, _ *http.Request, _ *generation.File, _ []string) {
-	w.text(http.StatusNotFound, "there is nothing at such a path")
 }

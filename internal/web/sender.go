@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"strconv"
+	"net/url"
 	"sync"
 	"time"
 
@@ -23,6 +23,8 @@ const pieceLen = 256 << 10
 type sender struct {
 	w       http.ResponseWriter
 	h       *Handler
+	url     *url.URL
+	html    bool     // errors are wanted as pages
 	content *content // what the body is of; nil: of something else
 
 	code int   // what was asked for; 0 if nothing was
@@ -144,18 +146,14 @@ func (s *sender) finish() {
 	}
 }
 
-// text answers with a line of text, or several.
+// text answers with a line of text, or several; with a page where it tells of an error
+// to a browser.
 func (s *sender) text(code int, text string) {
-	header := s.Header()
-	for _, name := range []string{"ETag", "Last-Modified", "Accept-Ranges", "Content-Range", "Content-Disposition"} {
-		header.Del(name)
+	if s.html && code >= 400 {
+		s.errorPage(code, text)
+		return
 	}
-	header.Set("Content-Type", "text/plain; charset=utf-8")
-	header.Set("Cache-Control", "no-store")
-	header.Set("Content-Length", strconv.Itoa(len(text)+1))
-	s.content = nil
-	s.WriteHeader(code)
-	_, _ = io.WriteString(s, text+"\n")
+	s.whole(code, "text/plain; charset=utf-8", []byte(text+"\n"))
 }
 
 // bodyTime is how long a client may take to send a body that nobody wants.

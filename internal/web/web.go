@@ -52,6 +52,10 @@ type shown struct {
 	g     *generation.Generation
 	files []*generation.File
 	paths map[string]*generation.File
+
+	groups  []group // files by archive
+	size    int64   // of all archives, in bytes
+	entries int     // of all archives
 }
 
 // New returns a Handler that has no archives yet.
@@ -80,6 +84,11 @@ func (h *Handler) Publish(g *generation.Generation) {
 	for _, f := range s.files {
 		s.paths[f.Path] = f
 	}
+	s.groups = groupsOf(s.files)
+	for _, g := range s.groups {
+		s.size += g.Size
+		s.entries += g.Archive.Len()
+	}
 	h.shown.Store(s)
 }
 
@@ -103,7 +112,8 @@ func CheckName(name string) error {
 
 // ServeHTTP implements [http.Handler].
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	s := &sender{w: w, h: h}
+	// Errors are pages for who asks for such.
+	s := &sender{w: w, h: h, url: r.URL, html: strings.Contains(r.Header.Get("Accept"), "text/html")}
 	defer h.metrics.begin()(s)
 	defer func() {
 		if v := recover(); v != nil {
@@ -119,7 +129,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func (h *Handler) route(w *sender, r *http.Request) {
 	header := w.Header()
-	header.Set("X-Content-Type-Options", "nosniff")
+	secure(header)
 	if r.ContentLength != 0 {
 		w.refuseBody()
 	}
@@ -149,6 +159,9 @@ func (h *Handler) route(w *sender, r *http.Request) {
 			h.metrics.handler.ServeHTTP(w, r)
 			return
 		}
+	case ".vzip":
+		h.serveAsset(w, path[1:])
+		return
 	}
 	s, release := h.hold()
 	if s == nil {
