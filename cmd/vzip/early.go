@@ -38,6 +38,7 @@ func (s *server) sumUp(g *generation.Generation) {
 		}
 		s.log.Log(context.Background(), level, fmt.Sprintf("worked out the SHA-256 of %d archives", archives))
 	})
+	s.pauseAtEnd(g)
 }
 
 // hashed is told when a generation that was shown before has all its CRCs, but those of
@@ -54,14 +55,23 @@ func (s *server) unhashed() string {
 	p := &s.progress
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.stopped || p.files == 0 {
+	if p.stopped || p.files.Load() == 0 {
 		return ""
 	}
-	return fmt.Sprintf("; the CRC-32s of %d files, %s, are worked out meanwhile", p.files, size(p.total))
+	return fmt.Sprintf("; the CRC-32s of %d files, %s, are worked out meanwhile", p.files.Load(), size(p.total.Load()))
 }
 
 // stopHashing lets nothing be hashed any more but what readers wait for.
 func (s *server) stopHashing() {
 	s.progress.stop(false)
+	s.draining.Store(true)
 	s.generation().Pause()
+}
+
+// pauseAtEnd is for what lets something of a generation be hashed after stopHashing may
+// have been called.
+func (s *server) pauseAtEnd(g *generation.Generation) {
+	if s.draining.Load() {
+		g.Pause()
+	}
 }

@@ -49,7 +49,7 @@ func (a *app) hashCommand() *cobra.Command {
 func (a *app) sum(ctx context.Context, g *generation.Generation) error {
 	p := &progress{app: a, sums: true}
 	err, cacheErr := g.Sum(ctx, generation.HashOptions{Workers: a.jobs, Start: p.start, Progress: p.add})
-	p.stop(err == nil && p.files > 0)
+	p.stop(err == nil && p.files.Load() > 0)
 	if err == nil && cacheErr != nil {
 		err = fmt.Errorf("the SHA-256s that were worked out are lost: %w: make room for them, or use another --cache DIR", cacheErr)
 	}

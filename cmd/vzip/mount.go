@@ -55,6 +55,10 @@ func (a *app) mountCommand() *cobra.Command {
 // untilUnmounted serves until the mount is gone or, when it returns true, a signal
 // asks for its end.
 func (s *server) untilUnmounted(w *watcher, gone <-chan struct{}, signals, hangups <-chan os.Signal) (asked bool) {
+	var broken <-chan struct{} // never, without HTTP
+	if s.web != nil {
+		broken = s.web.ended
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	if w != nil {
@@ -73,6 +77,8 @@ func (s *server) untilUnmounted(w *watcher, gone <-chan struct{}, signals, hangu
 		case <-gone:
 			return false
 		case <-signals:
+			return true
+		case <-broken: // the log says why
 			return true
 		case <-hangups:
 			if terminal && !hasTerminal() {

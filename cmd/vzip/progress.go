@@ -30,8 +30,8 @@ type progress struct {
 	did        string       // what was done of files, if not working out their CRC-32s
 	sums       bool         // it is of SHA-256s of archives, not of CRC-32s of files
 
-	files int
-	total int64
+	files atomic.Int64
+	total atomic.Int64
 	begin time.Time
 	done  atomic.Int64
 	about atomic.Pointer[string] // what status says first; nil for nothing
@@ -48,7 +48,9 @@ func (p *progress) start(files int, bytes int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.end()
-	p.files, p.total, p.begin = files, bytes, time.Now()
+	p.files.Store(int64(files))
+	p.total.Store(bytes)
+	p.begin = time.Now()
 	p.done.Store(0)
 	if p.stopped || p.hidden || p.app.quiet && p.status == nil {
 		return
@@ -78,11 +80,11 @@ func (p *progress) what() string {
 
 func (p *progress) add(bytes int64) { p.done.Add(bytes) }
 
-// figures are how many files and bytes there are to do, and how many bytes are done.
+// figures are how many files and bytes there are to do, and how many bytes are done. It
+// waits for nothing, not even for a log that nobody reads.
 func (p *progress) figures() (files int, done, total int64) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.files, min(p.done.Load(), p.total), p.total
+	total = p.total.Load()
+	return int(p.files.Load()), min(p.done.Load(), total), total
 }
 
 func (p *progress) show() {
@@ -100,7 +102,7 @@ func (p *progress) show() {
 		case <-ticker.C:
 		}
 		if p.bar != nil {
-			_ = p.bar.Set64(min(p.done.Load(), p.total-1)) // the last byte would end it
+			_ = p.bar.Set64(min(p.done.Load(), p.total.Load()-1)) // the last byte would end it
 		}
 		if time.Since(told) < lineInterval {
 			continue
@@ -137,10 +139,10 @@ func (p *progress) line() string {
 	rate := float64(done) / elapsed.Seconds()
 	left := "unknown"
 	if rate > 0 {
-		left = time.Duration(float64(p.total-done) / rate * float64(time.Second)).Round(time.Second).String()
+		left = time.Duration(float64(p.total.Load()-done) / rate * float64(time.Second)).Round(time.Second).String()
 	}
-	return fmt.Sprintf("%s: %s of %s (%d %%), %s/s, %s left", p.what(), size(done), size(p.total),
-		100*done/max(p.total, 1), size(int64(rate)), left)
+	return fmt.Sprintf("%s: %s of %s (%d %%), %s/s, %s left", p.what(), size(done), size(p.total.Load()),
+		100*done/max(p.total.Load(), 1), size(int64(rate)), left)
 }
 
 // end takes the display away; the lock is held.
@@ -171,7 +173,7 @@ func (p *progress) stop(ok bool) {
 	if !ok || p.hidden {
 		return
 	}
-	if p.files == 0 {
+	if p.files.Load() == 0 {
 		p.app.log.Info("no file had to be read")
 		return
 	}
@@ -180,8 +182,8 @@ func (p *progress) stop(ok bool) {
 	if p.sums {
 		of = "archives"
 	}
-	p.app.log.Info(fmt.Sprintf("%s %d %s, %s in %v (%s/s)", did, p.files, of, size(p.total),
-		took.Round(time.Millisecond), size(int64(float64(p.total)/max(took.Seconds(), 1e-3)))))
+	p.app.log.Info(fmt.Sprintf("%s %d %s, %s in %v (%s/s)", did, p.files.Load(), of, size(p.total.Load()),
+		took.Round(time.Millisecond), size(int64(float64(p.total.Load())/max(took.Seconds(), 1e-3)))))
 }
 
 func size(bytes int64) string { return humanize.Bytes(uint64(max(bytes, 0))) }

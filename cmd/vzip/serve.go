@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/coreos/go-systemd/v22/activation"
@@ -66,6 +67,7 @@ type webServer struct {
 	server *http.Server
 	url    string
 	ended  chan struct{} // closed when it answers no more
+	broken atomic.Bool   // it was not asked to end
 }
 
 // listen begins to answer over HTTP. There are no archives yet.
@@ -89,6 +91,7 @@ func (s *server) listen(l *layout.Layout, f *webFlags) error {
 	go func() {
 		defer close(w.ended)
 		if err := w.server.Serve(limits.Listener(in)); !errors.Is(err, http.ErrServerClosed) {
+			w.broken.Store(true)
 			s.log.Error(fmt.Sprintf("%s is answered no more: %v", w.url, err))
 		}
 	}()

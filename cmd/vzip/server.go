@@ -243,8 +243,12 @@ func (s *server) retire(g *generation.Generation) {
 		s.old[0].Expire()
 		s.old = s.old[1:]
 	}
-	g.Close()
+	time.AfterFunc(retireGrace, g.Close)
 }
+
+// retireGrace is how long archives of a generation that was replaced can still be opened,
+// by who found them before: longer than vfs lets go of them after.
+const retireGrace = 2 * time.Second
 
 // reload shows the state that layout and sources have now, and says what changed,
 // if something did.
@@ -262,26 +266,34 @@ func (s *server) reload(ctx context.Context) (message string, changed bool, err 
 	s.building.Store(true)
 	defer s.building.Store(false)
 	before := s.generation()
+	var g *generation.Generation
 	// The next one is hashed aside, of the present one only what readers wait for.
 	before.Pause()
-	g, err := s.nextFromFile(ctx)
-	if err != nil {
-		before.Resume()
+	defer func() {
+		if s.generation() != g { // it failed, or there is a defect
+			if g != nil {
+				g.Close()
+			}
+			before.Resume()
+			s.pauseAtEnd(before)
+		}
+	}()
+	if g, err = s.nextFromFile(ctx); err != nil {
 		return "", false, err
 	}
 	changes := changes(before, g)
+	publish := func() {}
+	if s.web != nil {
+		publish = s.web.Prepare(g)
+	}
 	if s.mounted != nil {
 		if err := s.mounted.Publish(s.files(g, false)); err != nil {
-			g.Close()
-			before.Resume()
 			return "", false, err
 		}
 	}
-	if s.web != nil {
-		s.web.Publish(g)
-	}
-	s.progress.stop(false)
+	publish()
 	s.current.Store(g)
+	s.progress.stop(false)
 	s.retire(before)
 	s.sumUp(g)
 	if len(changes) == 0 {

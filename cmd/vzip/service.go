@@ -149,10 +149,10 @@ func (a *app) serveUntilEnd(v service) error {
 	if !early && !s.untilUnmounted(w, gone, signals, hangups) && s.web == nil {
 		return nil
 	}
-	s.draining.Store(true)
 	a.notifyService(sd.SdNotifyStopping)
 	s.stopHashing()
-	if !s.finish(gone, signals, v.flags.drain) {
+	broken := s.web != nil && s.web.broken.Load()
+	if !s.finish(gone, signals, v.flags.drain) || broken {
 		return &exitError{code: exitFailure} // its readers got errors
 	}
 	return nil

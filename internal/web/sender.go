@@ -82,8 +82,6 @@ func (s *sender) Write(p []byte) (int, error) {
 // ReadFrom is how the body of content is sent. It does not copy a range of it, and reads
 // the first piece of several before anything is sent.
 func (s *sender) ReadFrom(r io.Reader) (n int64, err error) {
-	s.h.active.Add(1)
-	defer s.h.active.Add(-1)
 	if l, ok := r.(*io.LimitedReader); ok {
 		if c, ok := l.R.(*content); ok {
 			return s.readContent(c, &l.N)

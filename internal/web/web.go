@@ -43,7 +43,7 @@ type Handler struct {
 	Options
 	shown    atomic.Pointer[shown]
 	draining atomic.Bool
-	active   atomic.Int64 // bodies being sent
+	active   atomic.Int64 // requests being answered
 	metrics  *metrics
 }
 
@@ -79,7 +79,11 @@ func New(o Options) *Handler {
 
 // Publish shows a generation in place of the one before. Bodies that are being sent go on.
 // The caller keeps it open until another one is published, or nobody asks any more.
-func (h *Handler) Publish(g *generation.Generation) {
+func (h *Handler) Publish(g *generation.Generation) { h.Prepare(g)() }
+
+// Prepare does what of Publish may take its time, or fail; the returned function does the
+// rest.
+func (h *Handler) Prepare(g *generation.Generation) (publish func()) {
 	s := &shown{g: g, files: g.Files(), paths: map[string]*generation.File{}}
 	for _, f := range s.files {
 		s.paths[f.Path] = f
@@ -89,13 +93,13 @@ func (h *Handler) Publish(g *generation.Generation) {
 		s.size += g.Size
 		s.entries += g.Archive.Len()
 	}
-	h.shown.Store(s)
+	return func() { h.shown.Store(s) }
 }
 
 // Drain has /readyz say that no more requests are wanted.
 func (h *Handler) Drain() { h.draining.Store(true) }
 
-// Active is how many bodies are being sent.
+// Active is how many requests are being answered.
 func (h *Handler) Active() int { return int(h.active.Load()) }
 
 // reserved are the first names of paths that are no archives'.
@@ -114,6 +118,8 @@ func CheckName(name string) error {
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	// Errors are pages for who asks for such.
 	s := &sender{w: w, h: h, url: r.URL, html: strings.Contains(r.Header.Get("Accept"), "text/html")}
+	h.active.Add(1)
+	defer h.active.Add(-1)
 	defer h.metrics.begin()(s)
 	defer func() {
 		if v := recover(); v != nil {
