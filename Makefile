@@ -27,7 +27,7 @@ demo: deps build ## mount a layout, read it with tools people know, unmount
 	@scripts/demo.sh
 
 test: deps-test bin/versitygw ## run all tests, with the race detector
-	VZIP_TEST_REQUIRE=$(REQUIRE) $(GO) test -race ./...
+	VZIP_TEST_REQUIRE=$(REQUIRE) $(GO) test -race -timeout 20m ./...
 	$(GO) test -run Alloc ./zipgen ./internal/generation ./internal/web # the race detector allocates, too
 
 bin/versitygw: # the S3 server of tests, benchmarks and the table of clients

@@ -23,7 +23,7 @@ import (
 // have beside testscript's own are in commands_test.go.
 func TestScript(t *testing.T) {
 	t.Parallel()
-	deadline := time.Now().Add(6 * time.Minute)
+	deadline := time.Now().Add(15 * time.Minute)
 	if d, ok := t.Deadline(); ok && d.Before(deadline) {
 		deadline = d
 	}
