@@ -24,7 +24,8 @@ type digest struct {
 	work    *summing // nil: nobody is at work
 	waiting int      // who wait for it
 
-	// For who is at work. What was summed stays when that ends early.
+	// For who is at work alone, who needs no lock for it. What was summed stays when that
+	// ends early.
 	hash hash.Hash
 	crc  uint32 // of the same bytes
 	off  int64  // how many they are
@@ -56,10 +57,11 @@ func (d *digest) get() (sum [sha256.Size]byte, known bool) {
 	return d.sum, d.known
 }
 
+// set may be called while somebody is at work, who finds it out.
 func (d *digest) set(sum [sha256.Size]byte) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.sum, d.known, d.hash = sum, true, nil
+	d.sum, d.known = sum, true
 }
 
 // await counts those who wait: enter is 1, or -1 at the end.
@@ -125,7 +127,7 @@ func (w *summing) run(d *digest) {
 func (w *summing) sum(d *digest) error {
 	a := w.a
 	a.g.recallSums()
-	if _, known := d.get(); known {
+	if w.given(d) {
 		return nil
 	}
 	if d.hash == nil {
@@ -139,6 +141,9 @@ func (w *summing) sum(d *digest) error {
 	}()
 	for d.off < a.Size() {
 		w.giveWay(d)
+		if w.given(d) {
+			return nil
+		}
 		if !w.goesOn(d) {
 			return errStopped
 		}
@@ -164,6 +169,15 @@ func (w *summing) sum(d *digest) error {
 	return w.end(d)
 }
 
+// given tells whether the sum is known already, from the cache or another generation.
+func (w *summing) given(d *digest) bool {
+	_, known := d.get()
+	if known {
+		d.hash = nil
+	}
+	return known
+}
+
 // begin begins to read from off on; nil at the end of the archive, or of the generation.
 func (w *summing) begin(off int64) *Data {
 	a := w.a
@@ -178,6 +192,9 @@ func (w *summing) begin(off int64) *Data {
 // are not checked, a sum that is remembered is never that of other bytes.
 func (w *summing) end(d *digest) error {
 	a := w.a
+	if w.given(d) {
+		return nil
+	}
 	want, err := a.combine(func() bool { return false })
 	if err != nil {
 		return err
@@ -192,6 +209,7 @@ func (w *summing) end(d *digest) error {
 		}
 		return &SourceError{err}
 	}
+	d.hash = nil
 	d.set(sum)
 	a.rememberSum(sum)
 	return nil
