@@ -138,8 +138,7 @@ func (a *Archive) content() (uint64, error) {
 	if seeded.On("same-inode") {
 		return inodeOf(h), nil
 	}
-	// Names, sizes and CRCs all stand in the directory.
-	err := a.copyDirectory(h, a)
+	err := a.hashContent(h)
 	return inodeOf(h), err
 }
 
@@ -151,6 +150,9 @@ func (a *Archive) state() (uint64, error) {
 	fmt.Fprintf(h, "%s\x00state\x00", a.Name)
 	if err := a.copyDirectory(h, a.Plan.NewReader(links{a})); err != nil {
 		return 0, err
+	}
+	if !seeded.On("tag-by-crc") {
+		a.hashLinks(h)
 	}
 	now := time.Now().UnixNano()
 	var b []byte

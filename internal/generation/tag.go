@@ -5,7 +5,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"hash"
-	"io"
+	"slices"
 	"sync"
 
 	"vzip/internal/seeded"
@@ -33,12 +33,8 @@ func (a *Archive) Tag() (tag string, ok bool) {
 		return "", false
 	}
 	h := sha256.New()
-	// Names, sizes, times and CRCs all stand in the directory, which needs no source.
-	if a.copyDirectory(h, a) != nil {
+	if a.hashContent(h) != nil {
 		return "", false
-	}
-	if !seeded.On("tag-by-crc") {
-		a.hashBeyondCRC(h)
 	}
 	a.tagged.tag = hex.EncodeToString(h.Sum(nil)[:tagLen])
 	return a.tagged.tag, true
@@ -60,25 +56,48 @@ func (a *Archive) EntryTag(i int) (tag string, ok bool) {
 	return hex.EncodeToString(h.Sum(nil)[:tagLen]), true
 }
 
+// hashContent adds what stands for the archive's bytes, whatever it is called: its inode
+// number, its tag and what its SHA-256 is remembered under are all made of this. All CRCs
+// must be known.
+func (a *Archive) hashContent(h hash.Hash) error {
+	// Names, sizes, times and CRCs all stand in the directory, which needs no source.
+	if err := a.copyDirectory(h, a.Plan.NewReader(headers{a})); err != nil {
+		return err
+	}
+	if !seeded.On("tag-by-crc") {
+		a.hashBeyondCRC(h)
+	}
+	return nil
+}
+
 // hashBeyondCRC adds what tells contents of one CRC-32 apart: the CRCs of blocks, and
 // the targets of links. How many there are of each follows from the directory.
 func (a *Archive) hashBeyondCRC(h hash.Hash) {
 	for _, l := range a.large {
 		hashBlocks(h, l.blocks)
 	}
+	a.hashLinks(h)
+}
+
+func (a *Archive) hashLinks(h hash.Hash) {
+	var b []byte
 	for i := range a.Len() {
 		if !a.IsFile(i) {
-			_, _ = io.WriteString(h, a.Link(i))
+			b = append(b[:0], a.Link(i)...)
+			h.Write(b)
 		}
 	}
 }
 
 func hashBlocks(h hash.Hash, blocks []uint32) {
-	var b []byte
-	for _, crc := range blocks {
-		b = binary.LittleEndian.AppendUint32(b, crc)
+	b := make([]byte, 0, 4*min(len(blocks), 1024))
+	for part := range slices.Chunk(blocks, 1024) {
+		b = b[:0]
+		for _, crc := range part {
+			b = binary.LittleEndian.AppendUint32(b, crc)
+		}
+		h.Write(b)
 	}
-	h.Write(b)
 }
 
 // Hold begins a use of the generation that Close ends, unless the last one has ended.
