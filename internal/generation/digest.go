@@ -181,7 +181,7 @@ func (w *summing) given(d *digest) bool {
 // begin begins to read from off on; nil at the end of the archive, or of the generation.
 func (w *summing) begin(off int64) *Data {
 	a := w.a
-	if off >= a.Size() || !a.g.use() {
+	if off >= a.Size() || !a.g.Hold() {
 		return nil
 	}
 	defer a.g.Close()

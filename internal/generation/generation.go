@@ -84,8 +84,8 @@ func New(plans []*layout.Plan, reader *verified.Reader, report func(error)) *Gen
 	return g
 }
 
-// Close ends the use of the generation that began with New. Its sources are
-// closed when the last of its archives is closed, too.
+// Close ends the use of the generation that began with New, or with Hold. Its sources
+// are closed when the last of its archives is closed, too: nobody can use it after that.
 func (g *Generation) Close() {
 	if g.users.Add(-1) == 0 {
 		g.cancel()
@@ -98,8 +98,8 @@ func (g *Generation) Close() {
 	}
 }
 
-// use begins a use of the generation, unless it has ended.
-func (g *Generation) use() bool {
+// Hold begins a use of the generation that Close ends, unless the last one has ended.
+func (g *Generation) Hold() bool {
 	for {
 		n := g.users.Load()
 		if n <= 0 {

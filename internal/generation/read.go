@@ -64,7 +64,12 @@ func (a *Archive) startText(ctx context.Context, off int64, n int, text text) *D
 	default:
 	}
 	d.call.Begin(ctx, a.g.reader.Timeout)
-	a.g.users.Add(1)
+	if !a.g.Hold() {
+		d.err = errEnded
+		d.done <- struct{}{}
+		d.Release()
+		return d
+	}
 	inFlight.Add(int64(len(d.buf)))
 	run(d)
 	return d

@@ -99,16 +99,3 @@ func hashBlocks(h hash.Hash, blocks []uint32) {
 		h.Write(b)
 	}
 }
-
-// Hold begins a use of the generation that Close ends, unless the last one has ended.
-func (g *Generation) Hold() bool {
-	for {
-		n := g.users.Load()
-		if n <= 0 {
-			return false
-		}
-		if g.users.CompareAndSwap(n, n+1) {
-			return true
-		}
-	}
-}
