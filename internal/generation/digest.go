@@ -23,12 +23,16 @@ type digest struct {
 	sum     [sha256.Size]byte
 	work    *summing // nil: nobody is at work
 	waiting int      // who wait for it
+	changes int      // of sources that were found, so far
+	failed  *sumFailure
+	told    string // the failure that was reported last
 
 	// For who is at work alone, who needs no lock for it. What was summed stays when that
 	// ends early.
 	hash hash.Hash
 	crc  uint32 // of the same bytes
 	off  int64  // how many they are
+	from int    // what changes was when the first of them was read
 }
 
 // summing is work on a digest.
@@ -61,7 +65,7 @@ func (d *digest) get() (sum [sha256.Size]byte, known bool) {
 func (d *digest) set(sum [sha256.Size]byte) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.sum, d.known = sum, true
+	d.sum, d.known, d.failed = sum, true, nil
 }
 
 // await counts those who wait: enter is 1, or -1 at the end.
@@ -71,13 +75,18 @@ func (d *digest) await(enter int) {
 	d.waiting += enter
 }
 
-// join returns the work that is under way, begun for a if there is none; nil if the sum is
-// known.
+// join returns the work that is under way, begun for a if there is none; what it came to
+// where it has failed and is not due again; nil if the sum is known.
 func (d *digest) join(a *Archive) *summing {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.known {
 		return nil
+	}
+	if d.work == nil && d.failed != nil && !d.due(time.Now()) {
+		w := &summing{a: a, done: make(chan struct{}), err: d.failed.err}
+		close(w.done)
+		return w
 	}
 	if d.work == nil {
 		d.work = &summing{a: a, idle: d.waiting == 0, done: make(chan struct{})}
@@ -131,7 +140,7 @@ func (w *summing) sum(d *digest) error {
 		return nil
 	}
 	if d.hash == nil {
-		d.hash, d.crc, d.off = sha256.New(), 0, 0
+		d.hash, d.crc, d.off, d.from = sha256.New(), 0, 0, d.changed()
 	}
 	var next *Data
 	defer func() {
@@ -204,7 +213,7 @@ func (w *summing) end(d *digest) error {
 	if got := d.crc; got != want && !seeded.On("sum-unchecked") {
 		d.hash = nil
 		err := fmt.Errorf("archive %s: its bytes have CRC-32 %08x, not %08x as its entries say: a source has other bytes than were hashed: --verify crc tells which: %w", a.Name, got, want, unix.EIO)
-		if a.g.report != nil {
+		if d.fail(&SourceError{err}) && a.g.report != nil {
 			a.g.report(err)
 		}
 		return &SourceError{err}

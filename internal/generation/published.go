@@ -37,13 +37,13 @@ const timeStep = 2
 // What was published is known from the generation before, or remembered. Where CRCs
 // are not known yet, sources that are what they were stand for bytes that are.
 func (g *Generation) Date(before *Generation) error {
-	prior, digests := map[string]published{}, map[string]*digest{}
+	prior, last := map[string]published{}, map[string]*Archive{}
 	if before != nil {
 		for _, a := range before.Archives {
 			if err := a.settle(); err != nil {
 				return err
 			}
-			prior[a.Name], digests[a.Name] = a.shown, a.digest
+			prior[a.Name], last[a.Name] = a.shown, a
 		}
 	}
 	for _, a := range g.Archives {
@@ -52,8 +52,8 @@ func (g *Generation) Date(before *Generation) error {
 		if err := a.identify(was, remembered); err != nil {
 			return err
 		}
-		if d := digests[a.Name]; d != nil && a.digest != nil && was.same(a.shown) {
-			a.digest = d
+		if b := last[a.Name]; b != nil && was.same(a.shown) {
+			a.shareDigest(b)
 		}
 		a.Time = a.ModTime
 		switch {
