@@ -121,7 +121,7 @@ func (w *summing) run(d *digest) {
 	err := errStopped
 	defer func() {
 		if v := recover(); v != nil { // nobody should lose a mount for it
-			err = fmt.Errorf("archive %s: a defect in vzip made its SHA-256 fail: %v", w.a.Name, v)
+			err = w.a.failed(fmt.Errorf("a defect in vzip made its SHA-256 fail: %v", v))
 			d.hash = nil
 		}
 		d.mu.Lock()
@@ -212,7 +212,7 @@ func (w *summing) end(d *digest) error {
 	d.hash.Sum(sum[:0])
 	if got := d.crc; got != want && !seeded.On("sum-unchecked") {
 		d.hash = nil
-		err := fmt.Errorf("archive %s: its bytes have CRC-32 %08x, not %08x as its entries say: a source has other bytes than were hashed: --verify crc tells which: %w", a.Name, got, want, unix.EIO)
+		err := a.failed(fmt.Errorf("its bytes have CRC-32 %08x, not %08x as its entries say: a source has other bytes than were hashed: --verify crc tells which: %w", got, want, unix.EIO))
 		if d.fail(&SourceError{err}) && a.g.report != nil {
 			a.g.report(err)
 		}

@@ -216,6 +216,9 @@ func (g *Generation) setSum(group int, sum checksum.Sum) {
 			a.left.known(a.EntrySize(int(f.entry)))
 		}
 		a.known.set(int(f.entry))
+		if a.digest != nil && a.left.files.Load() == 0 {
+			g.canSum()
+		}
 	}
 }
 
@@ -231,6 +234,23 @@ func (g *Generation) sum(group int) (checksum.Sum, bool) {
 		sum.Blocks = a.large[at].blocks
 	}
 	return sum, true
+}
+
+// archiveError is an error that says of which archive it is.
+type archiveError struct {
+	name string
+	err  error
+}
+
+func (e *archiveError) Error() string { return "archive " + e.name + ": " + e.err.Error() }
+func (e *archiveError) Unwrap() error { return e.err }
+
+// failed returns an error that says of which archive it is, once.
+func (a *Archive) failed(err error) error {
+	if errors.As(err, new(*archiveError)) {
+		return err
+	}
+	return &archiveError{a.Name, err}
 }
 
 // SourceError is the failure to read a source.

@@ -25,10 +25,10 @@ type Lease struct {
 func (a *Archive) Open(ahead bool) (*Lease, error) {
 	if a.stale.Load() > 0 && !seeded.On("stale-open") {
 		a.g.lookAgain(a)
-		return nil, fmt.Errorf("archive %s: %w", a.Name, unix.ESTALE)
+		return nil, a.failed(unix.ESTALE)
 	}
 	if !a.g.Hold() {
-		return nil, fmt.Errorf("archive %s: %w", a.Name, errEnded)
+		return nil, a.failed(errEnded)
 	}
 	l := &Lease{g: a.g}
 	if ahead {

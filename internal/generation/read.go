@@ -149,7 +149,7 @@ func (d *Data) read() {
 	defer g.reader.Leave(&d.call)
 	defer func() {
 		if v := recover(); v != nil {
-			d.n, d.err = 0, fmt.Errorf("archive %s: a defect in vzip made a read fail: %v", d.a.Name, v)
+			d.n, d.err = 0, d.a.failed(fmt.Errorf("a defect in vzip made a read fail: %v", v))
 			if g.report != nil {
 				g.report(d.err)
 			}
