@@ -51,7 +51,7 @@ func (a *Archive) EntryTag(i int) (tag string, ok bool) {
 	b := binary.LittleEndian.AppendUint64([]byte("entry\x00"), uint64(a.EntrySize(i)))
 	h.Write(binary.LittleEndian.AppendUint32(b, crc))
 	if at, ok := a.findLarge(i); ok {
-		hashBlocks(h, a.large[at].blocks)
+		hashBlocks(h, nil, a.large[at].blocks)
 	}
 	return hex.EncodeToString(h.Sum(nil)[:tagLen]), true
 }
@@ -73,8 +73,9 @@ func (a *Archive) hashContent(h hash.Hash) error {
 // hashBeyondCRC adds what tells contents of one CRC-32 apart: the CRCs of blocks, and
 // the targets of links. How many there are of each follows from the directory.
 func (a *Archive) hashBeyondCRC(h hash.Hash) {
+	var b []byte
 	for _, l := range a.large {
-		hashBlocks(h, l.blocks)
+		b = hashBlocks(h, b, l.blocks)
 	}
 	a.hashLinks(h)
 }
@@ -89,8 +90,8 @@ func (a *Archive) hashLinks(h hash.Hash) {
 	}
 }
 
-func hashBlocks(h hash.Hash, blocks []uint32) {
-	b := make([]byte, 0, 4*min(len(blocks), 1024))
+// hashBlocks may write to b, and returns it, perhaps grown, for the next file.
+func hashBlocks(h hash.Hash, b []byte, blocks []uint32) []byte {
 	for part := range slices.Chunk(blocks, 1024) {
 		b = b[:0]
 		for _, crc := range part {
@@ -98,4 +99,5 @@ func hashBlocks(h hash.Hash, blocks []uint32) {
 		}
 		h.Write(b)
 	}
+	return b
 }
