@@ -23,11 +23,16 @@ type digest struct {
 	sum     [sha256.Size]byte
 	work    *summing // nil: nobody is at work
 	waiting int      // who wait for it
+	changes int      // of sources that were found, so far
+	failed  *sumFailure
+	told    string // the failure that was reported last
 
-	// For who is at work. What was summed stays when that ends early.
+	// For who is at work alone, who needs no lock for it. What was summed stays when that
+	// ends early.
 	hash hash.Hash
 	crc  uint32 // of the same bytes
 	off  int64  // how many they are
+	from int    // what changes was when the first of them was read
 }
 
 // summing is work on a digest.
@@ -56,10 +61,11 @@ func (d *digest) get() (sum [sha256.Size]byte, known bool) {
 	return d.sum, d.known
 }
 
+// set may be called while somebody is at work, who finds it out.
 func (d *digest) set(sum [sha256.Size]byte) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.sum, d.known, d.hash = sum, true, nil
+	d.sum, d.known, d.failed = sum, true, nil
 }
 
 // await counts those who wait: enter is 1, or -1 at the end.
@@ -69,13 +75,18 @@ func (d *digest) await(enter int) {
 	d.waiting += enter
 }
 
-// join returns the work that is under way, begun for a if there is none; nil if the sum is
-// known.
+// join returns the work that is under way, begun for a if there is none; what it came to
+// where it has failed and is not due again; nil if the sum is known.
 func (d *digest) join(a *Archive) *summing {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.known {
 		return nil
+	}
+	if d.work == nil && d.failed != nil && !d.due(time.Now()) {
+		w := &summing{a: a, done: make(chan struct{}), err: d.failed.err}
+		close(w.done)
+		return w
 	}
 	if d.work == nil {
 		d.work = &summing{a: a, idle: d.waiting == 0, done: make(chan struct{})}
@@ -110,7 +121,7 @@ func (w *summing) run(d *digest) {
 	err := errStopped
 	defer func() {
 		if v := recover(); v != nil { // nobody should lose a mount for it
-			err = fmt.Errorf("archive %s: a defect in vzip made its SHA-256 fail: %v", w.a.Name, v)
+			err = w.a.failed(fmt.Errorf("a defect in vzip made its SHA-256 fail: %v", v))
 			d.hash = nil
 		}
 		d.mu.Lock()
@@ -125,11 +136,11 @@ func (w *summing) run(d *digest) {
 func (w *summing) sum(d *digest) error {
 	a := w.a
 	a.g.recallSums()
-	if _, known := d.get(); known {
+	if w.given(d) {
 		return nil
 	}
 	if d.hash == nil {
-		d.hash, d.crc, d.off = sha256.New(), 0, 0
+		d.hash, d.crc, d.off, d.from = sha256.New(), 0, 0, d.changed()
 	}
 	var next *Data
 	defer func() {
@@ -139,6 +150,9 @@ func (w *summing) sum(d *digest) error {
 	}()
 	for d.off < a.Size() {
 		w.giveWay(d)
+		if w.given(d) {
+			return nil
+		}
 		if !w.goesOn(d) {
 			return errStopped
 		}
@@ -164,10 +178,19 @@ func (w *summing) sum(d *digest) error {
 	return w.end(d)
 }
 
+// given tells whether the sum is known already, from the cache or another generation.
+func (w *summing) given(d *digest) bool {
+	_, known := d.get()
+	if known {
+		d.hash = nil
+	}
+	return known
+}
+
 // begin begins to read from off on; nil at the end of the archive, or of the generation.
 func (w *summing) begin(off int64) *Data {
 	a := w.a
-	if off >= a.Size() || !a.g.use() {
+	if off >= a.Size() || !a.g.Hold() {
 		return nil
 	}
 	defer a.g.Close()
@@ -178,6 +201,9 @@ func (w *summing) begin(off int64) *Data {
 // are not checked, a sum that is remembered is never that of other bytes.
 func (w *summing) end(d *digest) error {
 	a := w.a
+	if w.given(d) {
+		return nil
+	}
 	want, err := a.combine(func() bool { return false })
 	if err != nil {
 		return err
@@ -186,12 +212,13 @@ func (w *summing) end(d *digest) error {
 	d.hash.Sum(sum[:0])
 	if got := d.crc; got != want && !seeded.On("sum-unchecked") {
 		d.hash = nil
-		err := fmt.Errorf("archive %s: its bytes have CRC-32 %08x, not %08x as its entries say: a source has other bytes than were hashed: --verify crc tells which: %w", a.Name, got, want, unix.EIO)
-		if a.g.report != nil {
+		err := a.failed(fmt.Errorf("its bytes have CRC-32 %08x, not %08x as its entries say: a source has other bytes than were hashed: --verify crc tells which: %w", got, want, unix.EIO))
+		if d.fail(&SourceError{err}) && a.g.report != nil {
 			a.g.report(err)
 		}
 		return &SourceError{err}
 	}
+	d.hash = nil
 	d.set(sum)
 	a.rememberSum(sum)
 	return nil

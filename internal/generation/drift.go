@@ -126,6 +126,12 @@ func (g *Generation) setState(key uint64, s state, is source.Identity) {
 	if s == changed {
 		a.stale.Add(1)
 	}
+	if a.digest != nil && s != looking && (was == nil || was.state != s || was.is != is) {
+		a.digest.sourceChanged()
+		if s == equal {
+			g.canSum()
+		}
+	}
 	g.drifts.set(key, &drift{state: s, is: is, since: time.Now(), queued: was != nil && was.queued})
 }
 

@@ -84,8 +84,8 @@ func New(plans []*layout.Plan, reader *verified.Reader, report func(error)) *Gen
 	return g
 }
 
-// Close ends the use of the generation that began with New. Its sources are
-// closed when the last of its archives is closed, too.
+// Close ends the use of the generation that began with New, or with Hold. Its sources
+// are closed when the last of its archives is closed, too: nobody can use it after that.
 func (g *Generation) Close() {
 	if g.users.Add(-1) == 0 {
 		g.cancel()
@@ -98,8 +98,8 @@ func (g *Generation) Close() {
 	}
 }
 
-// use begins a use of the generation, unless it has ended.
-func (g *Generation) use() bool {
+// Hold begins a use of the generation that Close ends, unless the last one has ended.
+func (g *Generation) Hold() bool {
 	for {
 		n := g.users.Load()
 		if n <= 0 {
@@ -216,6 +216,9 @@ func (g *Generation) setSum(group int, sum checksum.Sum) {
 			a.left.known(a.EntrySize(int(f.entry)))
 		}
 		a.known.set(int(f.entry))
+		if a.digest != nil && a.left.files.Load() == 0 {
+			g.canSum()
+		}
 	}
 }
 
@@ -231,6 +234,23 @@ func (g *Generation) sum(group int) (checksum.Sum, bool) {
 		sum.Blocks = a.large[at].blocks
 	}
 	return sum, true
+}
+
+// archiveError is an error that says of which archive it is.
+type archiveError struct {
+	name string
+	err  error
+}
+
+func (e *archiveError) Error() string { return "archive " + e.name + ": " + e.err.Error() }
+func (e *archiveError) Unwrap() error { return e.err }
+
+// failed returns an error that says of which archive it is, once.
+func (a *Archive) failed(err error) error {
+	if errors.As(err, new(*archiveError)) {
+		return err
+	}
+	return &archiveError{a.Name, err}
 }
 
 // SourceError is the failure to read a source.

@@ -19,14 +19,17 @@ type Lease struct {
 }
 
 // Open begins a use of the archive, unless a source is known to have other bytes
-// now: then the error wraps ESTALE. With ahead set, what a sequential reader will want
-// next is read before it asks.
+// now, or the generation has ended: then the error wraps ESTALE, and a kernel that asked
+// looks the name up again. With ahead set, what a sequential reader will want next is
+// read before it asks.
 func (a *Archive) Open(ahead bool) (*Lease, error) {
 	if a.stale.Load() > 0 && !seeded.On("stale-open") {
 		a.g.lookAgain(a)
-		return nil, fmt.Errorf("archive %s: %w", a.Name, unix.ESTALE)
+		return nil, a.failed(unix.ESTALE)
 	}
-	a.g.users.Add(1)
+	if !a.g.Hold() {
+		return nil, a.failed(errEnded)
+	}
 	l := &Lease{g: a.g}
 	if ahead {
 		l.ahead = new(readAhead)
@@ -57,18 +60,25 @@ func (l *Lease) Read(ctx context.Context, off int64, n int) (*Bytes, error) {
 	return bytesOf(d), nil
 }
 
-var errExpired = fmt.Errorf("a generation of long ago: %w", unix.ESTALE)
+var (
+	errExpired = fmt.Errorf("a generation of long ago: %w", unix.ESTALE)
+	errEnded   = fmt.Errorf("a generation that was replaced: %w", unix.ESTALE)
+)
 
 // readLately tells whether somebody reads archives of the generation.
 func (g *Generation) readLately() bool {
 	return time.Now().UnixNano()-g.read.Load() < int64(readFor)
 }
 
-// Close ends the use.
+// Close ends the use; the first time.
 func (l *Lease) Close() {
 	l.g.mu.Lock()
+	_, open := l.g.leases[l]
 	delete(l.g.leases, l)
 	l.g.mu.Unlock()
+	if !open {
+		return
+	}
 	l.archive.Store(nil)
 	if l.ahead != nil {
 		l.ahead.stop()

@@ -37,13 +37,13 @@ const timeStep = 2
 // What was published is known from the generation before, or remembered. Where CRCs
 // are not known yet, sources that are what they were stand for bytes that are.
 func (g *Generation) Date(before *Generation) error {
-	prior, digests := map[string]published{}, map[string]*digest{}
+	prior, last := map[string]published{}, map[string]*Archive{}
 	if before != nil {
 		for _, a := range before.Archives {
 			if err := a.settle(); err != nil {
 				return err
 			}
-			prior[a.Name], digests[a.Name] = a.shown, a.digest
+			prior[a.Name], last[a.Name] = a.shown, a
 		}
 	}
 	for _, a := range g.Archives {
@@ -52,8 +52,8 @@ func (g *Generation) Date(before *Generation) error {
 		if err := a.identify(was, remembered); err != nil {
 			return err
 		}
-		if d := digests[a.Name]; d != nil && a.digest != nil && was.same(a.shown) {
-			a.digest = d
+		if b := last[a.Name]; b != nil && was.same(a.shown) {
+			a.shareDigest(b)
 		}
 		a.Time = a.ModTime
 		switch {
@@ -138,8 +138,7 @@ func (a *Archive) content() (uint64, error) {
 	if seeded.On("same-inode") {
 		return inodeOf(h), nil
 	}
-	// Names, sizes and CRCs all stand in the directory.
-	err := a.copyDirectory(h, a)
+	err := a.hashContent(h)
 	return inodeOf(h), err
 }
 
@@ -151,6 +150,9 @@ func (a *Archive) state() (uint64, error) {
 	fmt.Fprintf(h, "%s\x00state\x00", a.Name)
 	if err := a.copyDirectory(h, a.Plan.NewReader(links{a})); err != nil {
 		return 0, err
+	}
+	if !seeded.On("tag-by-crc") {
+		a.hashLinks(h)
 	}
 	now := time.Now().UnixNano()
 	var b []byte

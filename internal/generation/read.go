@@ -64,7 +64,12 @@ func (a *Archive) startText(ctx context.Context, off int64, n int, text text) *D
 	default:
 	}
 	d.call.Begin(ctx, a.g.reader.Timeout)
-	a.g.users.Add(1)
+	if !a.g.Hold() {
+		d.err = errEnded
+		d.done <- struct{}{}
+		d.Release()
+		return d
+	}
 	inFlight.Add(int64(len(d.buf)))
 	run(d)
 	return d
@@ -144,7 +149,7 @@ func (d *Data) read() {
 	defer g.reader.Leave(&d.call)
 	defer func() {
 		if v := recover(); v != nil {
-			d.n, d.err = 0, fmt.Errorf("archive %s: a defect in vzip made a read fail: %v", d.a.Name, v)
+			d.n, d.err = 0, d.a.failed(fmt.Errorf("a defect in vzip made a read fail: %v", v))
 			if g.report != nil {
 				g.report(d.err)
 			}

@@ -318,28 +318,6 @@ func TestSHA256Changed(t *testing.T) {
 	wantSidecars(t, files)
 }
 
-// Bytes that are not those of the CRC-32s make no sum, also where blocks are not checked.
-func TestSHA256OfOtherBytes(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	write(t, dir, map[string]string{"src/x": randomText(3 << 20)})
-	cache, err := crccache.Open(filepath.Join(dir, "cache"))
-	must(t, err)
-	var r read
-	g, files := shown(t, dir, allSidecars, r.options(t, cache))
-	a := g.Archives[0]
-	right, err := a.combine(func() bool { return false })
-	must(t, err)
-	a.whole.Store(wholeKnown | uint64(right^1))
-	for range 2 {
-		if _, err := tryRead(files["d/a.zip.sha256"], false, 100); !errors.Is(err, unix.EIO) || !strings.Contains(err.Error(), "other bytes than were hashed") {
-			t.Errorf("got error %v, want EIO", err)
-		}
-	}
-	a.whole.Store(wholeKnown | uint64(right))
-	wantSidecars(t, files)
-}
-
 func TestSumRecord(t *testing.T) {
 	t.Parallel()
 	sum := sha256.Sum256([]byte("x"))

@@ -51,16 +51,8 @@ func (g *Generation) recallSums() {
 // is known of the archive's bytes, whatever the archive is called. All CRCs must be known.
 func (a *Archive) newSumKey() (crccache.Key, error) {
 	h := sha256.New()
-	if err := a.copyDirectory(h, a.Plan.NewReader(headers{a})); err != nil {
+	if err := a.hashContent(h); err != nil {
 		return crccache.Key{}, err
-	}
-	var b []byte
-	for _, l := range a.large {
-		b = b[:0]
-		for _, crc := range l.blocks {
-			b = binary.LittleEndian.AppendUint32(b, crc)
-		}
-		h.Write(b)
 	}
 	if seeded.On("same-sum") {
 		h.Reset()

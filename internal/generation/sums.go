@@ -2,7 +2,6 @@ package generation
 
 import (
 	"context"
-	"fmt"
 	"sync"
 )
 
@@ -10,8 +9,9 @@ import (
 type sums struct {
 	mu       sync.Mutex
 	paused   bool // nothing is summed that nobody waits for
-	wanted   bool // all digests are, in the background
+	wanted   bool // all digests are, in the background, and some are not known
 	busy     bool // somebody works on that
+	again    bool // and has to look once more
 	finished func(archives int)
 	progress func(bytes int64)
 
@@ -32,7 +32,8 @@ func (s *sums) tell(bytes int64) {
 
 // SumUp works out, in the background, the SHA-256s that sidecars tell: one archive after
 // the other, with the lowest priority, until Pause or Close. Archives whose CRCs are not
-// known are left out. finished, if set, is told how many were worked out, if any were.
+// known are left out until they are. finished, if set, is told how many were worked out
+// whenever no more can be, if any were.
 func (g *Generation) SumUp(finished func(archives int)) {
 	g.sums.mu.Lock()
 	defer g.sums.mu.Unlock()
@@ -50,20 +51,37 @@ func (g *Generation) pauseSums(paused bool) {
 // startSums has somebody work in the background if there is cause to. The lock is held.
 func (g *Generation) startSums() {
 	s := &g.sums
-	if s.wanted && !s.paused && !s.busy && g.ctx.Err() == nil {
+	if !s.wanted || s.paused || g.ctx.Err() != nil {
+		return
+	}
+	s.again = true
+	if !s.busy {
 		s.busy = true
 		go g.sumAll()
 	}
 }
 
+// canSum is told that an archive can be summed that could not before.
+func (g *Generation) canSum() {
+	g.sums.mu.Lock()
+	defer g.sums.mu.Unlock()
+	g.startSums()
+}
+
 func (g *Generation) sumAll() {
 	s := &g.sums
+	count := 0
 	for {
-		count, done := g.sumOnce()
 		s.mu.Lock()
-		if done || s.paused || g.ctx.Err() != nil {
+		s.again = false
+		s.mu.Unlock()
+		n, done := g.sumOnce()
+		count += n
+		s.mu.Lock()
+		ended := s.paused || g.ctx.Err() != nil
+		if done && !s.again || ended {
 			s.busy = false
-			s.wanted = s.wanted && !done
+			s.wanted = s.wanted && !g.allSummed()
 			finished := s.finished
 			s.mu.Unlock()
 			if done && count > 0 && finished != nil {
@@ -73,6 +91,19 @@ func (g *Generation) sumAll() {
 		}
 		s.mu.Unlock()
 	}
+}
+
+// allSummed tells whether every digest is known that a sidecar tells.
+func (g *Generation) allSummed() bool {
+	for _, a := range g.Archives {
+		if a.digest == nil {
+			continue
+		}
+		if _, known := a.digest.get(); !known {
+			return false
+		}
+	}
+	return true
 }
 
 // sumOnce sums all archives that can be, unless it is paused. It returns how many it did.
@@ -148,7 +179,7 @@ func (g *Generation) Sum(ctx context.Context, o HashOptions) (err, cacheErr erro
 	var failed SourceErrors
 	for i, err := range errs {
 		if err != nil {
-			failed = append(failed, fmt.Errorf("archive %s: %w", todo[i].Name, err))
+			failed = append(failed, todo[i].failed(err))
 		}
 	}
 	if len(failed) > 0 {

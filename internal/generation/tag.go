@@ -5,7 +5,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"hash"
-	"io"
+	"slices"
 	"sync"
 
 	"vzip/internal/seeded"
@@ -33,12 +33,8 @@ func (a *Archive) Tag() (tag string, ok bool) {
 		return "", false
 	}
 	h := sha256.New()
-	// Names, sizes, times and CRCs all stand in the directory, which needs no source.
-	if a.copyDirectory(h, a) != nil {
+	if a.hashContent(h) != nil {
 		return "", false
-	}
-	if !seeded.On("tag-by-crc") {
-		a.hashBeyondCRC(h)
 	}
 	a.tagged.tag = hex.EncodeToString(h.Sum(nil)[:tagLen])
 	return a.tagged.tag, true
@@ -55,41 +51,53 @@ func (a *Archive) EntryTag(i int) (tag string, ok bool) {
 	b := binary.LittleEndian.AppendUint64([]byte("entry\x00"), uint64(a.EntrySize(i)))
 	h.Write(binary.LittleEndian.AppendUint32(b, crc))
 	if at, ok := a.findLarge(i); ok {
-		hashBlocks(h, a.large[at].blocks)
+		hashBlocks(h, nil, a.large[at].blocks)
 	}
 	return hex.EncodeToString(h.Sum(nil)[:tagLen]), true
+}
+
+// hashContent adds what stands for the archive's bytes, whatever it is called: its inode
+// number, its tag and what its SHA-256 is remembered under are all made of this. All CRCs
+// must be known.
+func (a *Archive) hashContent(h hash.Hash) error {
+	// Names, sizes, times and CRCs all stand in the directory, which needs no source.
+	if err := a.copyDirectory(h, a.Plan.NewReader(headers{a})); err != nil {
+		return err
+	}
+	if !seeded.On("tag-by-crc") {
+		a.hashBeyondCRC(h)
+	}
+	return nil
 }
 
 // hashBeyondCRC adds what tells contents of one CRC-32 apart: the CRCs of blocks, and
 // the targets of links. How many there are of each follows from the directory.
 func (a *Archive) hashBeyondCRC(h hash.Hash) {
+	var b []byte
 	for _, l := range a.large {
-		hashBlocks(h, l.blocks)
+		b = hashBlocks(h, b, l.blocks)
 	}
+	a.hashLinks(h)
+}
+
+func (a *Archive) hashLinks(h hash.Hash) {
+	var b []byte
 	for i := range a.Len() {
 		if !a.IsFile(i) {
-			_, _ = io.WriteString(h, a.Link(i))
+			b = append(b[:0], a.Link(i)...)
+			h.Write(b)
 		}
 	}
 }
 
-func hashBlocks(h hash.Hash, blocks []uint32) {
-	var b []byte
-	for _, crc := range blocks {
-		b = binary.LittleEndian.AppendUint32(b, crc)
-	}
-	h.Write(b)
-}
-
-// Hold begins a use of the generation that Close ends, unless the last one has ended.
-func (g *Generation) Hold() bool {
-	for {
-		n := g.users.Load()
-		if n <= 0 {
-			return false
+// hashBlocks may write to b, and returns it, perhaps grown, for the next file.
+func hashBlocks(h hash.Hash, b []byte, blocks []uint32) []byte {
+	for part := range slices.Chunk(blocks, 1024) {
+		b = b[:0]
+		for _, crc := range part {
+			b = binary.LittleEndian.AppendUint32(b, crc)
 		}
-		if g.users.CompareAndSwap(n, n+1) {
-			return true
-		}
+		h.Write(b)
 	}
+	return b
 }
