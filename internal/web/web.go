@@ -29,6 +29,10 @@ type Options struct {
 	Warn func(string)
 	// State gives /metrics what it tells of the server.
 	State func() State
+	// Local is for a server that this machine alone can connect to: it answers for its
+	// addresses, for localhost, and for Hosts. Where there are Hosts others do so, too.
+	Local bool
+	Hosts []string
 }
 
 // State is what /metrics tells of a server.
@@ -52,6 +56,7 @@ type shown struct {
 	g     *generation.Generation
 	files []*generation.File
 	paths map[string]*generation.File
+	parts int // that a path has at most
 
 	groups  []group // files by archive
 	size    int64   // of all archives, in bytes
@@ -87,6 +92,7 @@ func (h *Handler) Prepare(g *generation.Generation) (publish func()) {
 	s := &shown{g: g, files: g.Files(), paths: map[string]*generation.File{}}
 	for _, f := range s.files {
 		s.paths[f.Path] = f
+		s.parts = max(s.parts, 1+strings.Count(f.Path, "/"))
 	}
 	s.groups = groupsOf(s.files)
 	for _, g := range s.groups {
@@ -146,6 +152,11 @@ func (h *Handler) route(w *sender, r *http.Request) {
 	}
 	if r.ContentLength != 0 {
 		w.text(http.StatusRequestEntityTooLarge, "requests have no content here: leave it out")
+		return
+	}
+	if !h.answersFor(r.Host) && r.URL.Path != "/healthz" && r.URL.Path != "/readyz" {
+		w.html = false
+		w.text(http.StatusMisdirectedRequest, "this server does not answer for the name in Host: use its address, or --host NAME at its start")
 		return
 	}
 	path, err := parsePath(r.URL)
@@ -210,8 +221,11 @@ func (h *Handler) hold() (s *shown, release func()) {
 // find returns the archive that a path begins with, and what follows its name; nil
 // where nothing does, not even a slash.
 func (s *shown) find(path []string) (f *generation.File, rest []string) {
-	for i := range path {
-		if f := s.paths[strings.Join(path[:i+1], "/")]; f != nil {
+	n := min(len(path), s.parts)
+	name, end := strings.Join(path[:n], "/"), -1
+	for i := range path[:n] {
+		end += len("/") + len(path[i])
+		if f := s.paths[name[:end]]; f != nil {
 			if i+1 == len(path) {
 				return f, nil
 			}
