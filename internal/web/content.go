@@ -143,13 +143,10 @@ func (h *Handler) serveArchive(w *sender, r *http.Request, f *generation.File) {
 	}
 	defer c.close()
 	if f.Path != f.Archive.Name {
-		// A file beside an archive: it may become another while the archive stays as it is,
-		// and keeps its time.
 		c.kind = kindOf(c.name)
 		if c.tag != "" {
 			c.tag += fmt.Sprintf("-%016x", f.Inode)
 		}
-		disbelieveDates(r)
 	}
 	h.serveContent(w, r, c)
 }
@@ -164,6 +161,7 @@ func (h *Handler) serveContent(w *sender, r *http.Request, c *content) {
 	if c.tag != "" {
 		header.Set("ETag", `"`+c.tag+`"`)
 	}
+	disbelieveDates(r)
 	limitRanges(r, c.size)
 	w.content = c
 	http.ServeContent(w, r, c.name, c.time, c)
