@@ -47,7 +47,7 @@ func openContent(ctx context.Context, f *generation.File, first, size int64) (*c
 		name: path.Base(f.Path), kind: "application/zip", time: time.Unix(f.Archive.Time, 0), about: f.Path,
 		handle: handle, first: first, size: size,
 	}
-	c.tag, _ = f.Archive.Tag()
+	c.tag, _ = f.Tag()
 	c.ctx, c.cancel = context.WithCancel(ctx)
 	return c, nil
 }
@@ -144,9 +144,6 @@ func (h *Handler) serveArchive(w *sender, r *http.Request, f *generation.File) {
 	defer c.close()
 	if f.Path != f.Archive.Name {
 		c.kind = kindOf(c.name)
-		if c.tag != "" {
-			c.tag += fmt.Sprintf("-%016x", f.Inode)
-		}
 	}
 	h.serveContent(w, r, c)
 }
