@@ -25,6 +25,8 @@ type Handle interface {
 	// Read is [Archive.Read]. The error wraps ESTALE where a source is no longer what it
 	// was, and once the generation was expired.
 	Read(ctx context.Context, off int64, n int) (*Bytes, error)
+	// Until says that no byte from end on will be wanted: none is read ahead.
+	Until(end int64)
 	Close()
 }
 

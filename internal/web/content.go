@@ -47,6 +47,7 @@ func openContent(ctx context.Context, f *generation.File, first, size int64) (*c
 		name: path.Base(f.Path), kind: "application/zip", time: time.Unix(f.Archive.Time, 0), about: f.Path,
 		handle: handle, first: first, size: size,
 	}
+	handle.Until(first + size)
 	c.tag, _ = f.Tag()
 	c.ctx, c.cancel = context.WithCancel(ctx)
 	return c, nil
@@ -73,6 +74,16 @@ func (c *content) next(n int) (*generation.Bytes, error) {
 	}
 	c.off += int64(n)
 	return b, nil
+}
+
+// until says that n bytes more are wanted, and no others: nothing is read ahead behind
+// them.
+func (c *content) until(n int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.closed {
+		c.handle.Until(c.first + c.off + n)
+	}
 }
 
 // left is how many bytes there are from the present offset on.
