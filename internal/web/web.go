@@ -49,6 +49,7 @@ type Handler struct {
 	draining atomic.Bool
 	active   atomic.Int64 // requests being answered
 	metrics  *metrics
+	pages    chan struct{} // one of each page that is being made
 }
 
 // shown is a generation as it is shown.
@@ -65,7 +66,7 @@ type shown struct {
 
 // New returns a Handler that has no archives yet.
 func New(o Options) *Handler {
-	h := &Handler{Options: o}
+	h := &Handler{Options: o, pages: make(chan struct{}, maxPages)}
 	if h.Served == nil {
 		h.Served = func(int) {}
 	}
