@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"hash"
 	"io"
+	"slices"
 	"sync"
 
 	"vzip/internal/seeded"
@@ -55,7 +56,7 @@ func (a *Archive) EntryTag(i int) (tag string, ok bool) {
 	b := binary.LittleEndian.AppendUint64([]byte("entry\x00"), uint64(a.EntrySize(i)))
 	h.Write(binary.LittleEndian.AppendUint32(b, crc))
 	if at, ok := a.findLarge(i); ok {
-		hashBlocks(h, a.large[at].blocks)
+		hashBlocks(h, new([512]byte), a.large[at].blocks)
 	}
 	return hex.EncodeToString(h.Sum(nil)[:tagLen]), true
 }
@@ -63,8 +64,9 @@ func (a *Archive) EntryTag(i int) (tag string, ok bool) {
 // hashBeyondCRC adds what tells contents of one CRC-32 apart: the CRCs of blocks, and
 // the targets of links. How many there are of each follows from the directory.
 func (a *Archive) hashBeyondCRC(h hash.Hash) {
+	buf := new([512]byte)
 	for _, l := range a.large {
-		hashBlocks(h, l.blocks)
+		hashBlocks(h, buf, l.blocks)
 	}
 	for i := range a.Len() {
 		if !a.IsFile(i) {
@@ -73,12 +75,15 @@ func (a *Archive) hashBeyondCRC(h hash.Hash) {
 	}
 }
 
-func hashBlocks(h hash.Hash, blocks []uint32) {
-	var b []byte
-	for _, crc := range blocks {
-		b = binary.LittleEndian.AppendUint32(b, crc)
+// hashBlocks adds the CRCs of blocks by way of buf: there may be millions.
+func hashBlocks(h hash.Hash, buf *[512]byte, blocks []uint32) {
+	for part := range slices.Chunk(blocks, len(buf)/4) {
+		b := buf[:0]
+		for _, crc := range part {
+			b = binary.LittleEndian.AppendUint32(b, crc)
+		}
+		h.Write(b)
 	}
-	h.Write(b)
 }
 
 // Hold begins a use of the generation that Close ends, unless the last one has ended.
