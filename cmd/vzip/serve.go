@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -21,6 +23,7 @@ import (
 type webFlags struct {
 	listen      string
 	connections int
+	hosts       []string
 }
 
 func (a *app) serveCommand() *cobra.Command {
@@ -45,6 +48,8 @@ func (a *app) serveCommand() *cobra.Command {
 			switch {
 			case o.connections < 1:
 				return usageError("--max-connections %d makes no sense: use 1 or more", o.connections)
+			case slices.ContainsFunc(o.hosts, func(s string) bool { return s == "" || strings.ContainsAny(s, "/:*[] ") }):
+				return usageError("--host %q is no name: write it as in a URL, without a port", o.hosts)
 			case allowOther && dir == "":
 				return usageError("--allow-other is for --fuse: without a mount there is nobody to let in")
 			}
@@ -54,6 +59,7 @@ func (a *app) serveCommand() *cobra.Command {
 	flags := cmd.Flags()
 	flags.StringVar(&o.listen, "listen", "127.0.0.1:8080", "address to answer at, HOST:PORT; port 0 takes a free one")
 	flags.IntVar(&o.connections, "max-connections", web.DefaultLimits.Connections, "how many connections there may be at once; others wait")
+	flags.StringArrayVar(&o.hosts, "host", nil, "a name that requests may have in Host, besides addresses and localhost; can be repeated")
 	flags.StringVar(&dir, "fuse", "", "show the archives at this mountpoint as well")
 	flags.BoolVar(&allowOther, "allow-other", false, "with --fuse: let other users read the archives there")
 	_ = cmd.MarkFlagDirname("fuse") // it is there
@@ -80,12 +86,17 @@ func (s *server) listen(l *layout.Layout, f *webFlags) error {
 		return err
 	}
 	w := &webServer{ended: make(chan struct{}), url: urlOf(in.Addr())}
-	w.Handler = web.New(web.Options{Warn: s.warn, State: s.webState, Served: s.counters.count, Failed: s.counters.failed})
+	options := web.Options{Warn: s.warn, State: s.webState, Served: s.counters.count, Failed: s.counters.failed}
+	at, tcp := in.Addr().(*net.TCPAddr)
+	if tcp { // no browser gets at other sockets
+		options.Local, options.Hosts = at.IP.IsLoopback(), f.hosts
+	}
+	w.Handler = web.New(options)
 	limits := web.DefaultLimits
 	limits.Connections = f.connections
 	w.server = limits.NewServer(w.Handler, s.log.Handler())
 	s.web = w
-	if a, ok := in.Addr().(*net.TCPAddr); ok && !a.IP.IsLoopback() {
+	if tcp && !options.Local {
 		s.warn(fmt.Sprintf("%s is not only for this machine: who can connect can read all archives", w.url))
 	}
 	go func() {

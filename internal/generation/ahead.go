@@ -212,3 +212,10 @@ func (r *readAhead) stop() {
 	r.drop(len(r.parts))
 	r.ended = true
 }
+
+// until bounds how far is read ahead.
+func (r *readAhead) until(end int64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.end = end
+}

@@ -13,6 +13,10 @@ type File struct {
 	Size    int64
 	Inode   uint64 // stands for its content at its path
 
+	// What its bytes follow from besides the archive's, for Tag. kind is "" for the archive.
+	kind, names string
+	from        int64
+
 	open func(ahead bool) (Handle, error)
 }
 
@@ -21,6 +25,8 @@ type Handle interface {
 	// Read is [Archive.Read]. The error wraps ESTALE where a source is no longer what it
 	// was, and once the generation was expired.
 	Read(ctx context.Context, off int64, n int) (*Bytes, error)
+	// Until says that no byte from end on will be wanted: none is read ahead.
+	Until(end int64)
 	Close()
 }
 
@@ -47,9 +53,9 @@ func (g *Generation) Files() []*File {
 }
 
 // beside returns a file that stands beside the archive and whose bytes follow from the
-// archive's and from those two numbers.
-func (a *Archive) beside(path string, from, size int64) *File {
+// archive's, from those two numbers, and from names that they have in them.
+func (a *Archive) beside(path, kind, names string, from, size int64) *File {
 	h := sha256.New()
 	fmt.Fprintf(h, "%s\x00%d %d %d", path, a.Inode, from, size)
-	return &File{Archive: a, Path: path, Size: size, Inode: inodeOf(h)}
+	return &File{Archive: a, Path: path, Size: size, Inode: inodeOf(h), kind: kind, names: names, from: from}
 }

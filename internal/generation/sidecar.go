@@ -39,8 +39,8 @@ func (s *sidecar) Read(ctx context.Context, off int64, n int) (*Bytes, error) {
 
 // sidecars are those that the layout asks for. Their sizes depend on no CRC and no sum.
 func (a *Archive) sidecars() (files []*File) {
-	add := func(suffix string, size int64, text text) {
-		f := a.beside(a.Name+suffix, 0, size)
+	add := func(suffix, names string, size int64, text text) {
+		f := a.beside(a.Name+suffix, suffix, names, 0, size)
 		f.open = func(bool) (Handle, error) {
 			l, err := a.Open(false)
 			if err != nil {
@@ -53,14 +53,14 @@ func (a *Archive) sidecars() (files []*File) {
 	s, base := a.Plan.Sidecars(), path.Base(a.Name)
 	if s.SHA256 {
 		line := func(sum [sha256.Size]byte) string { return fmt.Sprintf("%x  %s\n", sum, base) }
-		add(layout.SHA256Suffix, int64(len(line([sha256.Size]byte{}))), func(d *Data, p []byte, off int64) error {
+		add(layout.SHA256Suffix, base, int64(len(line([sha256.Size]byte{}))), func(d *Data, p []byte, off int64) error {
 			sum, err := d.wholeSHA256()
 			copy(p, line(sum)[off:])
 			return err
 		})
 	}
 	if s.CRC32 {
-		add(layout.CRC32Suffix, int64(len(sfvLine(base, 0))), func(d *Data, p []byte, off int64) error {
+		add(layout.CRC32Suffix, base, int64(len(sfvLine(base, 0))), func(d *Data, p []byte, off int64) error {
 			crc, err := d.wholeCRC()
 			copy(p, sfvLine(base, crc)[off:])
 			return err
@@ -68,7 +68,7 @@ func (a *Archive) sidecars() (files []*File) {
 	}
 	if s.Manifest {
 		m := a.manifest()
-		add(layout.ManifestSuffix, m.Size(), func(d *Data, p []byte, off int64) error {
+		add(layout.ManifestSuffix, a.Name, m.Size(), func(d *Data, p []byte, off int64) error {
 			return m.ReadAt(p, off, func(i int) (uint32, error) {
 				if err := d.crcOf(i); err != nil {
 					return 0, err

@@ -21,7 +21,7 @@ func (a *Archive) volumes() []*File {
 	for i := range files {
 		from := int64(i) * split
 		size := min(split, a.Size()-from)
-		files[i] = a.beside(a.Name+layout.VolumeSuffix(i), from, size)
+		files[i] = a.beside(a.Name+layout.VolumeSuffix(i), "volume", "", from, size)
 		files[i].open = func(ahead bool) (Handle, error) {
 			l, err := a.Open(ahead)
 			if err != nil {

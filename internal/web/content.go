@@ -47,7 +47,8 @@ func openContent(ctx context.Context, f *generation.File, first, size int64) (*c
 		name: path.Base(f.Path), kind: "application/zip", time: time.Unix(f.Archive.Time, 0), about: f.Path,
 		handle: handle, first: first, size: size,
 	}
-	c.tag, _ = f.Archive.Tag()
+	handle.Until(first + size)
+	c.tag, _ = f.Tag()
 	c.ctx, c.cancel = context.WithCancel(ctx)
 	return c, nil
 }
@@ -73,6 +74,16 @@ func (c *content) next(n int) (*generation.Bytes, error) {
 	}
 	c.off += int64(n)
 	return b, nil
+}
+
+// until says that n bytes more are wanted, and no others: nothing is read ahead behind
+// them.
+func (c *content) until(n int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.closed {
+		c.handle.Until(c.first + c.off + n)
+	}
 }
 
 // left is how many bytes there are from the present offset on.
@@ -143,13 +154,7 @@ func (h *Handler) serveArchive(w *sender, r *http.Request, f *generation.File) {
 	}
 	defer c.close()
 	if f.Path != f.Archive.Name {
-		// A file beside an archive: it may become another while the archive stays as it is,
-		// and keeps its time.
 		c.kind = kindOf(c.name)
-		if c.tag != "" {
-			c.tag += fmt.Sprintf("-%016x", f.Inode)
-		}
-		disbelieveDates(r)
 	}
 	h.serveContent(w, r, c)
 }
@@ -164,6 +169,7 @@ func (h *Handler) serveContent(w *sender, r *http.Request, c *content) {
 	if c.tag != "" {
 		header.Set("ETag", `"`+c.tag+`"`)
 	}
+	disbelieveDates(r)
 	limitRanges(r, c.size)
 	w.content = c
 	http.ServeContent(w, r, c.name, c.time, c)

@@ -5,11 +5,9 @@ import (
 	"mime"
 	"net/http"
 	"path"
-	"strings"
 	"time"
 
 	"vzip/internal/generation"
-	"vzip/internal/seeded"
 )
 
 // serveEntry answers with the data of entry i, a file: a range of the archive.
@@ -41,22 +39,10 @@ func (h *Handler) serveEntry(w *sender, r *http.Request, f *generation.File, i i
 	if y := c.time.UTC().Year(); y < 1 || y > 9999 {
 		c.time = time.Time{}
 	}
-	if !seeded.On("believe-date") {
-		disbelieveDates(r)
-	}
 	h.serveContent(w, r, c)
 }
 
 // kindOf returns a file's type by its name.
 func kindOf(name string) string {
 	return cmp.Or(mime.TypeByExtension(path.Ext(name)), "application/octet-stream")
-}
-
-// disbelieveDates leaves out conditions that dates alone would meet. A file can be changed
-// and keep its time: what a client has of it is only good if its ETag is the same.
-func disbelieveDates(r *http.Request) {
-	r.Header.Del("If-Modified-Since")
-	if v := r.Header.Get("If-Range"); v != "" && !strings.HasPrefix(v, `"`) {
-		r.Header.Del("Range")
-	}
 }

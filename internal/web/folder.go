@@ -72,6 +72,10 @@ func (h *Handler) serveInside(w *sender, r *http.Request, f *generation.File, re
 // serveFolder answers with a page of a folder, "" or with its slash. Large ones are parted:
 // one page takes no longer for them.
 func (h *Handler) serveFolder(w *sender, r *http.Request, f *generation.File, folder string) {
+	w.pageInTurn(r.Context(), "folder.html", func() any { return folderPage(r, f, folder) })
+}
+
+func folderPage(r *http.Request, f *generation.File, folder string) any {
 	a := f.Archive
 	from := r.URL.Query().Get("from")
 	first, end, _ := a.Folder(folder)
@@ -85,7 +89,7 @@ func (h *Handler) serveFolder(w *sender, r *http.Request, f *generation.File, fo
 		Children     []childRow
 		Above, Below pager
 	}{
-		frame:   newFrame(r.URL, plainName(f.Path+"/"+folder)),
+		frame:   newFrame(r.URL, titleOf(f.Path+"/"+folder)),
 		Archive: rootOf(r.URL) + strings.TrimPrefix(linkTo(f.Path), "./"),
 		Crumbs:  crumbs(f.Path, folder),
 		Entries: entries(end - first), Size: sizeOf(f.Size), State: stateOf(a.Progress()),
@@ -130,7 +134,7 @@ func (h *Handler) serveFolder(w *sender, r *http.Request, f *generation.File, fo
 	for _, c := range children {
 		data.Children = append(data.Children, rowOf(a, c))
 	}
-	w.page(http.StatusOK, "folder.html", data)
+	return data
 }
 
 // pageFrom returns the link to the page that a child is the first of.

@@ -2,6 +2,7 @@ package web
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
@@ -10,6 +11,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 //go:embed page
@@ -86,13 +88,38 @@ func linkTo(name string) string {
 
 // page answers with a page.
 func (s *sender) page(code int, name string, data any) {
+	s.send(code, name, func() any { return data }, func() {})
+}
+
+// maxPages is how many pages are made at once: each takes time and memory of its own.
+const maxPages = 8
+
+// pageInTurn answers with a page of data that it takes some time to put together, once not
+// too many others are being made. A client that goes away meanwhile gets nothing.
+func (s *sender) pageInTurn(ctx context.Context, name string, data func() any) {
+	select {
+	case s.h.pages <- struct{}{}:
+	case <-ctx.Done():
+		s.err = context.Canceled
+		return
+	}
+	leave := sync.OnceFunc(func() { <-s.h.pages })
+	defer leave()
+	s.send(http.StatusOK, name, data, leave)
+}
+
+// send makes a page, calls made, and answers with it.
+func (s *sender) send(code int, name string, of func() any, made func()) {
 	var b bytes.Buffer
+	data := of()
+	defer made()
 	if err := templates.ExecuteTemplate(&b, name, data); err != nil {
 		s.h.Warn("a defect in vzip: a page can't be made: " + err.Error())
 		s.html = false
 		s.text(http.StatusInternalServerError, "a page can't be made: vzip's log says why")
 		return
 	}
+	made()
 	s.Header().Set("Content-Security-Policy", pagePolicy)
 	s.whole(code, "text/html; charset=utf-8", b.Bytes())
 }

@@ -73,6 +73,10 @@ func groupsOf(files []*generation.File) (groups []group) {
 
 // serveIndex answers with a page of all archives.
 func (h *Handler) serveIndex(w *sender, r *http.Request, s *shown) {
+	w.pageInTurn(r.Context(), "index.html", func() any { return indexPage(r, s) })
+}
+
+func indexPage(r *http.Request, s *shown) any {
 	groups, progress := s.groups, s.g.Progress()
 	pages := max((len(groups)+indexRows-1)/indexRows, 1)
 	page, err := strconv.Atoi(r.URL.Query().Get("page"))
@@ -119,5 +123,5 @@ func (h *Handler) serveIndex(w *sender, r *http.Request, s *shown) {
 			data.Above = pager{}
 		}
 	}
-	w.page(http.StatusOK, "index.html", data)
+	return data
 }

@@ -312,7 +312,7 @@ func TestOddNames(t *testing.T) {
 	}
 	for name, want := range map[string]string{
 		"plain": "plain", "a\nb": `a<i class="odd">\n</i>b`, "<\u202e>": `&lt;<i class="odd">\u202e</i>&gt;`, "\xff": `<i class="odd">\xff</i>`,
-		"\u200b\u00a0": `<i class="odd">\u200b</i><i class="odd">\u00a0</i>`, "👩\u200d🚀": "👩\u200d🚀", `\n`: `\n`,
+		"\u200b\u00a0": `<i class="odd">\u200b\u00a0</i>`, "x\n\r\xffy\n": `x<i class="odd">\n\r\xff</i>y<i class="odd">\n</i>`, "👩\u200d🚀": "👩\u200d🚀", `\n`: `\n`,
 	} {
 		if got := string(shownName(name)); got != want {
 			t.Errorf("%q: got %s, want %s", name, got, want)

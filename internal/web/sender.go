@@ -107,6 +107,7 @@ func (s *sender) ReadFrom(r io.Reader) (n int64, err error) {
 var pieces = sync.Pool{New: func() any { return new([pieceLen]byte) }}
 
 func (s *sender) readContent(c *content, left *int64) (n int64, err error) {
+	c.until(*left) // the whole, or one range: several come another way
 	for *left > 0 {
 		b, err := c.next(int(min(*left, pieceLen)))
 		if err != nil {

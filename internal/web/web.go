@@ -29,6 +29,10 @@ type Options struct {
 	Warn func(string)
 	// State gives /metrics what it tells of the server.
 	State func() State
+	// Local is for a server that this machine alone can connect to: it answers for its
+	// addresses, for localhost, and for Hosts. Where there are Hosts others do so, too.
+	Local bool
+	Hosts []string
 }
 
 // State is what /metrics tells of a server.
@@ -45,6 +49,7 @@ type Handler struct {
 	draining atomic.Bool
 	active   atomic.Int64 // requests being answered
 	metrics  *metrics
+	pages    chan struct{} // one of each page that is being made
 }
 
 // shown is a generation as it is shown.
@@ -52,6 +57,7 @@ type shown struct {
 	g     *generation.Generation
 	files []*generation.File
 	paths map[string]*generation.File
+	parts int // that a path has at most
 
 	groups  []group // files by archive
 	size    int64   // of all archives, in bytes
@@ -60,7 +66,7 @@ type shown struct {
 
 // New returns a Handler that has no archives yet.
 func New(o Options) *Handler {
-	h := &Handler{Options: o}
+	h := &Handler{Options: o, pages: make(chan struct{}, maxPages)}
 	if h.Served == nil {
 		h.Served = func(int) {}
 	}
@@ -87,6 +93,7 @@ func (h *Handler) Prepare(g *generation.Generation) (publish func()) {
 	s := &shown{g: g, files: g.Files(), paths: map[string]*generation.File{}}
 	for _, f := range s.files {
 		s.paths[f.Path] = f
+		s.parts = max(s.parts, 1+strings.Count(f.Path, "/"))
 	}
 	s.groups = groupsOf(s.files)
 	for _, g := range s.groups {
@@ -146,6 +153,11 @@ func (h *Handler) route(w *sender, r *http.Request) {
 	}
 	if r.ContentLength != 0 {
 		w.text(http.StatusRequestEntityTooLarge, "requests have no content here: leave it out")
+		return
+	}
+	if !h.answersFor(r.Host) && r.URL.Path != "/healthz" && r.URL.Path != "/readyz" {
+		w.html = false
+		w.text(http.StatusMisdirectedRequest, "this server does not answer for the name in Host: use its address, or --host NAME at its start")
 		return
 	}
 	path, err := parsePath(r.URL)
@@ -210,8 +222,11 @@ func (h *Handler) hold() (s *shown, release func()) {
 // find returns the archive that a path begins with, and what follows its name; nil
 // where nothing does, not even a slash.
 func (s *shown) find(path []string) (f *generation.File, rest []string) {
-	for i := range path {
-		if f := s.paths[strings.Join(path[:i+1], "/")]; f != nil {
+	n := min(len(path), s.parts)
+	name, end := strings.Join(path[:n], "/"), -1
+	for i := range path[:n] {
+		end += len("/") + len(path[i])
+		if f := s.paths[name[:end]]; f != nil {
 			if i+1 == len(path) {
 				return f, nil
 			}

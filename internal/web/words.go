@@ -27,24 +27,73 @@ func shownName(name string) template.HTML {
 	if seeded.On("raw-name") {
 		return template.HTML(name)
 	}
-	return template.HTML(escaped(name, template.HTMLEscapeString, func(s string) string { return `<i class="odd">` + s + "</i>" }))
+	short, cut := shortened(name)
+	shown := template.HTML(escaped(short, template.HTMLEscapeString, func(s string) string { return `<i class="odd">` + s + "</i>" }))
+	if cut {
+		shown += `<i class="odd">…</i>`
+	}
+	return shown
+}
+
+// shownLen is how many characters of a name are shown at most.
+const shownLen = 200
+
+// shortened returns the first characters of a name, and whether there are more.
+func shortened(name string) (short string, cut bool) {
+	n := 0
+	for i := range name {
+		if n++; n > shownLen {
+			return name[:i], true
+		}
+	}
+	return name, false
+}
+
+// titleOf is a name for a page's title.
+func titleOf(name string) string {
+	short, cut := shortened(name)
+	if cut {
+		return plainName(short) + "…"
+	}
+	return plainName(short)
 }
 
 func escaped(name string, plain, odd func(string) string) string {
 	var b strings.Builder
-	from := 0
+	from, oddFrom := 0, -1 // where what is plain, and a run of what is odd, begins
+	end := func(at int) {
+		if oddFrom >= 0 {
+			b.WriteString(odd(quoted(name[oddFrom:at])))
+			from, oddFrom = at, -1
+		}
+	}
 	for i := 0; i < len(name); {
 		r, size := utf8.DecodeRuneInString(name[i:])
 		const nonJoiner, joiner = '\u200c', '\u200d' // of letters, and of emoji
 		if r == utf8.RuneError && size == 1 || !unicode.IsPrint(r) && r != nonJoiner && r != joiner {
-			b.WriteString(plain(name[from:i]))
-			q := strconv.QuoteToASCII(name[i : i+size])
-			b.WriteString(odd(q[1 : len(q)-1]))
-			from = i + size
+			if oddFrom < 0 {
+				b.WriteString(plain(name[from:i]))
+				oddFrom = i
+			}
+		} else {
+			end(i)
 		}
 		i += size
 	}
+	end(len(name))
 	b.WriteString(plain(name[from:]))
+	return b.String()
+}
+
+// quoted returns Go's escapes, without quotes around them.
+func quoted(s string) string {
+	var b strings.Builder
+	for s != "" { // one by one: all of them are odd, also those that have no escape in a string
+		_, size := utf8.DecodeRuneInString(s)
+		q := strconv.QuoteToASCII(s[:size])
+		b.WriteString(q[1 : len(q)-1])
+		s = s[size:]
+	}
 	return b.String()
 }
 
