@@ -26,6 +26,9 @@ func TestFind(t *testing.T) {
 			t.Errorf("%q: got %v, %q", test.path, f, rest)
 		}
 	}
+	if f, _ := (&shown{paths: s.paths, parts: 2}).find([]string{"x", "y", "b"}); f != nil {
+		t.Error("it looks at more parts than any archive has")
+	}
 	if n := testing.AllocsPerRun(10, func() { s.find(long) }); n > 1 {
 		t.Errorf("a long path: %v allocations", n)
 	}
