@@ -51,7 +51,7 @@ func (a *Archive) EntryTag(i int) (tag string, ok bool) {
 	b := binary.LittleEndian.AppendUint64([]byte("entry\x00"), uint64(a.EntrySize(i)))
 	h.Write(binary.LittleEndian.AppendUint32(b, crc))
 	if at, ok := a.findLarge(i); ok {
-		hashBlocks(h, nil, a.large[at].blocks)
+		hashBlocks(h, new([512]byte), a.large[at].blocks)
 	}
 	return hex.EncodeToString(h.Sum(nil)[:tagLen]), true
 }
@@ -73,9 +73,9 @@ func (a *Archive) hashContent(h hash.Hash) error {
 // hashBeyondCRC adds what tells contents of one CRC-32 apart: the CRCs of blocks, and
 // the targets of links. How many there are of each follows from the directory.
 func (a *Archive) hashBeyondCRC(h hash.Hash) {
-	var b []byte
+	buf := new([512]byte)
 	for _, l := range a.large {
-		b = hashBlocks(h, b, l.blocks)
+		hashBlocks(h, buf, l.blocks)
 	}
 	a.hashLinks(h)
 }
@@ -90,14 +90,13 @@ func (a *Archive) hashLinks(h hash.Hash) {
 	}
 }
 
-// hashBlocks may write to b, and returns it, perhaps grown, for the next file.
-func hashBlocks(h hash.Hash, b []byte, blocks []uint32) []byte {
-	for part := range slices.Chunk(blocks, 1024) {
-		b = b[:0]
+// hashBlocks adds the CRCs of blocks by way of buf: there may be millions.
+func hashBlocks(h hash.Hash, buf *[512]byte, blocks []uint32) {
+	for part := range slices.Chunk(blocks, len(buf)/4) {
+		b := buf[:0]
 		for _, crc := range part {
 			b = binary.LittleEndian.AppendUint32(b, crc)
 		}
 		h.Write(b)
 	}
-	return b
 }
