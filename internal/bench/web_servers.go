@@ -57,7 +57,7 @@ func (b *bench) nginxPeer(d *dataset) webPeer {
 			config := fmt.Sprintf(`daemon off; user root; worker_processes auto; pid nginx.pid; error_log error.log;
 events { worker_connections 1024; }
 http {
-	access_log off; sendfile on; tcp_nopush on; default_type application/zip; keepalive_requests 10000000;
+	access_log off; sendfile on; default_type application/zip; keepalive_requests 10000000;
 	client_body_temp_path body; proxy_temp_path proxy; fastcgi_temp_path fastcgi; uwsgi_temp_path uwsgi; scgi_temp_path scgi;
 	server { listen %s; root %q; }
 }
