@@ -141,7 +141,7 @@ func TestVFSReadOnly(t *testing.T) {
 	serve(t, dir, names("a/f"), Options{})
 	f := dir + "/a/f"
 	open := func(flags int) error {
-		fd, err := unix.Open(f, flags, 0)
+		fd, err := unix.Open(f, flags|unix.O_CLOEXEC, 0)
 		if err == nil {
 			unix.Close(fd)
 		}

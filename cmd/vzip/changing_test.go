@@ -112,7 +112,7 @@ func readWhileWriting(t *testing.T, seed uint64) {
 
 // readSome reads a random part of a file whose content is want, to its end.
 func readSome(path string, flags int, want []byte, rnd *rand.Rand) error {
-	fd, err := unix.Open(path, flags, 0)
+	fd, err := unix.Open(path, flags|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return err
 	}

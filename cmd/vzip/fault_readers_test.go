@@ -56,7 +56,7 @@ func readersMain() error {
 		if !r.Buffered || i%2 == 0 {
 			flags |= unix.O_DIRECT
 		}
-		if fds[i], err = unix.Open(r.Path, flags, 0); err != nil {
+		if fds[i], err = unix.Open(r.Path, flags|unix.O_CLOEXEC, 0); err != nil {
 			return fmt.Errorf("%s: %w", r.Path, err)
 		}
 		_ = unix.Fadvise(fds[i], 0, 0, unix.FADV_RANDOM)

@@ -160,7 +160,7 @@ func TestFaultShort(t *testing.T) {
 				rule = faultfs.Rule{Path: "a/*", Short: faultfs.Max(short)}
 			}
 			f.add(rule)
-			fd, err := unix.Open(d.mnt+"/a.zip", unix.O_RDONLY, 0)
+			fd, err := unix.Open(d.mnt+"/a.zip", unix.O_RDONLY|unix.O_CLOEXEC, 0)
 			must(t, err)
 			defer unix.Close(fd)
 			for n := range int64(8) {

@@ -88,7 +88,7 @@ func TestFewDescriptors(t *testing.T) {
 
 // readPart reads a small part of a file whose content is want, at random.
 func readPart(path string, flags int, want []byte, rnd *rand.Rand) error {
-	fd, err := unix.Open(path, flags, 0)
+	fd, err := unix.Open(path, flags|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return fmt.Errorf("open: %w", err)
 	}

@@ -160,7 +160,7 @@ func TestReadyChanged(t *testing.T) {
 				t.Errorf("another entry: %v", err)
 			}
 			for end := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
-				fd, err := unix.Open(d.mnt+"/a.zip", unix.O_RDONLY, 0)
+				fd, err := unix.Open(d.mnt+"/a.zip", unix.O_RDONLY|unix.O_CLOEXEC, 0)
 				if err == unix.ESTALE {
 					break
 				}

@@ -93,7 +93,7 @@ func OpenCurrent(path string) (*Reader, error) {
 
 func openRetry(path string, flags int) (int, error) {
 	for {
-		fd, err := unix.Open(path, flags, 0)
+		fd, err := unix.Open(path, flags|unix.O_CLOEXEC, 0)
 		if err != unix.EINTR {
 			return fd, err
 		}
