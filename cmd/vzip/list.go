@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -23,18 +24,10 @@ func (a *app) listCommand() *cobra.Command {
 		Long: "list shows the name, size in bytes and number of entries of every archive, or\n" +
 			"of one archive every entry: size, CRC-32 (where it is remembered), offset of its\n" +
 			"data in the archive, and name. No file is read.",
-		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 2 {
-				return nil
-			}
-			return exactArgs("LAYOUT")(cmd, args)
-		},
+		Args:              layoutAndMaybeArchive,
 		ValidArgsFunction: completeLayout(completeArchive),
 		RunE: func(_ *cobra.Command, args []string) error {
-			only := ""
-			if len(args) == 2 {
-				only = args[1]
-			}
+			only := strings.Join(args[1:], "") // one at most
 			plans, err := a.scan(args[0], only, a.warn)
 			if err != nil {
 				return err

@@ -201,6 +201,14 @@ func exactArgs(names ...string) cobra.PositionalArgs {
 	}
 }
 
+// layoutAndMaybeArchive takes a layout, and perhaps one of its archives.
+func layoutAndMaybeArchive(cmd *cobra.Command, args []string) error {
+	if len(args) == 2 {
+		return nil
+	}
+	return exactArgs("LAYOUT")(cmd, args)
+}
+
 // completeLayout completes a layout file as first argument, and whatever then
 // gives for the second.
 func completeLayout(then func(layout string) ([]string, cobra.ShellCompDirective)) cobra.CompletionFunc {

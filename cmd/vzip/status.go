@@ -4,9 +4,10 @@ import (
 	"bytes"
 	"encoding/json"
 	"os"
-	"strconv"
-	"strings"
 	"time"
+
+	"github.com/prometheus/procfs"
+
 	"vzip/internal/generation"
 )
 
@@ -127,7 +128,7 @@ func (s *server) statusNow() *status {
 	for c := range generation.Causes {
 		st.Errors[c.String()] = s.counters.errors[c].Load()
 	}
-	st.ResidentBytes, st.Descriptors = resident(), descriptors()
+	st.ResidentBytes, st.Descriptors = used()
 	return st
 }
 
@@ -143,22 +144,18 @@ func (s *server) renderStatus() []byte {
 	return b.Bytes()
 }
 
-// resident returns the process's memory in bytes, or 0 where that can't be known.
-func resident() int64 {
-	text, _ := os.ReadFile("/proc/self/status")
-	_, rest, _ := strings.Cut(string(text), "\nVmRSS:")
-	line, _, _ := strings.Cut(rest, "\n")
-	kib, _ := strconv.ParseInt(strings.TrimSuffix(strings.TrimSpace(line), " kB"), 10, 64)
-	return kib << 10
-}
-
-// descriptors returns how many the process has open, or 0 where that can't be known.
-func descriptors() int {
-	dir, err := os.Open("/proc/self/fd")
+// used returns the process's resident memory in bytes, and how many descriptors it has
+// open; 0 for what can't be known.
+func used() (resident int64, descriptors int) {
+	self, err := procfs.Self()
 	if err != nil {
-		return 0
+		return 0, 0
 	}
-	defer dir.Close()
-	names, _ := dir.Readdirnames(-1)
-	return max(len(names)-1, 0) // one is dir
+	if status, err := self.NewStatus(); err == nil {
+		resident = int64(status.VmRSS)
+	}
+	if n, err := self.FileDescriptorsLen(); err == nil {
+		descriptors = max(n-1, 0) // one is for counting
+	}
+	return resident, descriptors
 }

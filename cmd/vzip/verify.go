@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -20,18 +21,10 @@ func (a *app) verifyCommand() *cobra.Command {
 			"compares each block with the CRC-32 that was remembered. What differs though size\n" +
 			"and times are the same was damaged. Exit code 0: all are equal; 4: some are\n" +
 			"different or can't be read; 1: some are not remembered, and so not compared.",
-		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 2 {
-				return nil
-			}
-			return exactArgs("LAYOUT")(cmd, args)
-		},
+		Args:              layoutAndMaybeArchive,
 		ValidArgsFunction: completeLayout(completeArchive),
 		RunE: func(_ *cobra.Command, args []string) error {
-			only := ""
-			if len(args) == 2 {
-				only = args[1]
-			}
+			only := strings.Join(args[1:], "") // one at most
 			return a.verify(args[0], only)
 		},
 	}

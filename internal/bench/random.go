@@ -78,7 +78,11 @@ var randomCases = []randomCase{
 
 // readRandom runs the child that reads at random, and takes its figures.
 func (b *bench) readRandom(args ...string) (sample, error) {
-	c := b.asChild("random", args...)
+	return b.latenciesOf(b.asChild("random", args...))
+}
+
+// latenciesOf runs a child that prints latencies, and takes them.
+func (b *bench) latenciesOf(c command) (sample, error) {
 	c.out = &bytes.Buffer{}
 	s, err := b.run(c)
 	if err != nil {
@@ -126,15 +130,20 @@ func randomChild(args []string) error {
 	}
 	debug.SetGCPercent(-1)
 	runtime.GOMAXPROCS(*readers + 1) // what a thread has while it reads
-	took := make([][]int64, *readers)
-	failures := make([]error, *readers)
+	return printLatencies(*readers, func(i int) ([]int64, error) {
+		runtime.LockOSThread()
+		return readBlocks(fd, *size, *count / *readers, *span, uint64(i))
+	})
+}
+
+// printLatencies prints the latencies of so many readers at once; read does what one of
+// them does, and returns the nanoseconds of each read.
+func printLatencies(readers int, read func(i int) ([]int64, error)) error {
+	took, failures := make([][]int64, readers), make([]error, readers)
 	var all sync.WaitGroup
 	begin := time.Now()
-	for i := range *readers {
-		all.Go(func() {
-			runtime.LockOSThread()
-			took[i], failures[i] = readBlocks(fd, *size, *count / *readers, *span, uint64(i))
-		})
+	for i := range readers {
+		all.Go(func() { took[i], failures[i] = read(i) })
 	}
 	all.Wait()
 	elapsed := time.Since(begin)

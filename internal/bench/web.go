@@ -1,8 +1,6 @@
 package main
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"strconv"
 )
@@ -107,16 +105,5 @@ func (b *bench) ranges(d *dataset, servers []*webServer) error {
 
 // askRanges runs the child that asks for ranges, and takes its figures.
 func (b *bench) askRanges(count int, of *webServer) (sample, error) {
-	c := b.asChild("ranges", "-size", strconv.Itoa(rangeSize), "-connections", strconv.Itoa(rangeConnections), "-count", strconv.Itoa(count), of.url)
-	c.out = &bytes.Buffer{}
-	s, err := b.run(c)
-	if err != nil {
-		return s, err
-	}
-	var l latencies
-	if err := json.Unmarshal(c.out.Bytes(), &l); err != nil {
-		return s, err
-	}
-	s.extra = map[string]float64{"p50": l.P50, "p99": l.P99, "rate": l.Rate}
-	return s, nil
+	return b.latenciesOf(b.asChild("ranges", "-size", strconv.Itoa(rangeSize), "-connections", strconv.Itoa(rangeConnections), "-count", strconv.Itoa(count), of.url))
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bufio"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -11,9 +10,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"os"
-	"slices"
-	"sync"
 	"time"
 )
 
@@ -47,30 +43,15 @@ func rangesChild(args []string) error {
 		}
 		defer clients[i].Close()
 	}
-	took := make([][]int64, *connections)
-	failures := make([]error, *connections)
-	var all sync.WaitGroup
-	begin := time.Now()
-	for i, c := range clients {
-		all.Go(func() {
-			took[i] = make([]int64, *count / *connections)
-			for j := range took[i] {
-				if took[i][j], failures[i] = c.ask(); failures[i] != nil {
-					return
-				}
+	return printLatencies(*connections, func(i int) ([]int64, error) {
+		took := make([]int64, *count / *connections)
+		for j := range took {
+			var err error
+			if took[j], err = clients[i].ask(); err != nil {
+				return nil, err
 			}
-		})
-	}
-	all.Wait()
-	elapsed := time.Since(begin)
-	if err := errors.Join(failures...); err != nil {
-		return err
-	}
-	sorted := slices.Concat(took...)
-	slices.Sort(sorted)
-	return json.NewEncoder(os.Stdout).Encode(latencies{
-		P50: quantile(sorted, 0.5) / 1e3, P99: quantile(sorted, 0.99) / 1e3,
-		Rate: float64(len(sorted)) / elapsed.Seconds(),
+		}
+		return took, nil
 	})
 }
 

@@ -175,10 +175,10 @@ type Archive struct {
 	crcs   []uint32
 	known  flags // which of crcs are worked out
 	large  []large
-	tagged tagged
-	left   left          // what is not hashed yet
-	digest *digest       // nil: no sidecar tells it
-	sumKey *crccache.Key // nil until it is worked out; guarded by sums.recalling
+	summed contentSum
+	left   left    // what is not hashed yet
+	digest *digest // nil: no sidecar tells it
+	asked  bool    // the cache, for the digest; guarded by sums.recalling
 	inJSON sync.Once
 	json   *manifest.Manifest // set by inJSON
 	whole  atomic.Uint64      // the archive's own CRC-32, and wholeKnown

@@ -22,14 +22,14 @@ func (g *Generation) recallSums() {
 	defer g.sums.recalling.Unlock()
 	want := map[crccache.Key][]*Archive{}
 	for _, a := range g.Archives {
-		if a.digest == nil || a.sumKey != nil || !a.allKnown() {
+		if a.digest == nil || a.asked || !a.allKnown() {
 			continue
 		}
 		key, err := a.newSumKey()
 		if err != nil { // of a defect: it is worked out, then
 			continue
 		}
-		a.sumKey = &key
+		a.asked = true
 		if _, known := a.digest.get(); !known {
 			want[key] = append(want[key], a)
 		}
@@ -50,14 +50,11 @@ func (g *Generation) recallSums() {
 // newSumKey returns what an archive's digest is remembered under: it stands for all that
 // is known of the archive's bytes, whatever the archive is called. All CRCs must be known.
 func (a *Archive) newSumKey() (crccache.Key, error) {
-	h := sha256.New()
-	if err := a.hashContent(h); err != nil {
-		return crccache.Key{}, err
-	}
+	sum, err := a.contentSum()
 	if seeded.On("same-sum") {
-		h.Reset()
+		sum = [sha256.Size]byte{}
 	}
-	return crccache.KeyOf("sha256 " + hex.EncodeToString(h.Sum(nil))), nil
+	return crccache.KeyOf("sha256 " + hex.EncodeToString(sum[:])), err
 }
 
 // rememberSum adds a digest to the cache.
@@ -65,15 +62,12 @@ func (a *Archive) rememberSum(sum [sha256.Size]byte) {
 	if a.g.cache == nil {
 		return
 	}
-	a.g.recallSums() // has the key, at the latest now
-	a.g.sums.recalling.Lock()
-	key := a.sumKey
-	a.g.sums.recalling.Unlock()
-	if key == nil {
+	key, err := a.newSumKey()
+	if err != nil {
 		return
 	}
 	// A cache that fails has been told of, or is when it is used next.
-	_ = a.g.cache.Add(sumRecord(*key, sum))
+	_ = a.g.cache.Add(sumRecord(key, sum))
 	_ = a.g.cache.Flush()
 }
 

@@ -14,30 +14,47 @@ import (
 // tagLen is how many bytes of a SHA-256 a tag has.
 const tagLen = 16
 
-// tagged keeps an archive's tag once it is known.
-type tagged struct {
-	mu  sync.Mutex
-	tag string
+// contentSum keeps what [Archive.contentSum] returns once it is known.
+type contentSum struct {
+	mu    sync.Mutex
+	known bool
+	sum   [sha256.Size]byte
+}
+
+// contentSum returns what stands for the archive's bytes, whatever it is called: its
+// inode number, its tag and what its SHA-256 is remembered under are all made of this.
+// It fails while not all CRCs are known.
+func (a *Archive) contentSum() ([sha256.Size]byte, error) {
+	c := &a.summed
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.known {
+		return c.sum, nil
+	}
+	if !a.allKnown() {
+		return c.sum, errUnknownCRC
+	}
+	h := sha256.New()
+	// Names, sizes, times and CRCs all stand in the directory, which needs no source.
+	if err := a.copyDirectory(h, a.Plan.NewReader(headers{a})); err != nil {
+		return c.sum, err
+	}
+	if !seeded.On("tag-by-crc") {
+		a.hashBeyondCRC(h)
+	}
+	c.sum, c.known = [sha256.Size]byte(h.Sum(nil)), true
+	return c.sum, nil
 }
 
 // Tag returns what stands for the archive's bytes, under any name: equal on every
 // machine and at every run, another when a byte changes. It is 32 hex digits. ok is
 // false while not all CRCs are known.
 func (a *Archive) Tag() (tag string, ok bool) {
-	a.tagged.mu.Lock()
-	defer a.tagged.mu.Unlock()
-	if a.tagged.tag != "" {
-		return a.tagged.tag, true
-	}
-	if a.known.clear(0, a.Len()) < a.Len() {
+	sum, err := a.contentSum()
+	if err != nil {
 		return "", false
 	}
-	h := sha256.New()
-	if a.hashContent(h) != nil {
-		return "", false
-	}
-	a.tagged.tag = hex.EncodeToString(h.Sum(nil)[:tagLen])
-	return a.tagged.tag, true
+	return hex.EncodeToString(sum[:tagLen]), true
 }
 
 // EntryTag returns what stands for the bytes of entry i's data, as Tag does for the
@@ -54,20 +71,6 @@ func (a *Archive) EntryTag(i int) (tag string, ok bool) {
 		hashBlocks(h, new([512]byte), a.large[at].blocks)
 	}
 	return hex.EncodeToString(h.Sum(nil)[:tagLen]), true
-}
-
-// hashContent adds what stands for the archive's bytes, whatever it is called: its inode
-// number, its tag and what its SHA-256 is remembered under are all made of this. All CRCs
-// must be known.
-func (a *Archive) hashContent(h hash.Hash) error {
-	// Names, sizes, times and CRCs all stand in the directory, which needs no source.
-	if err := a.copyDirectory(h, a.Plan.NewReader(headers{a})); err != nil {
-		return err
-	}
-	if !seeded.On("tag-by-crc") {
-		a.hashBeyondCRC(h)
-	}
-	return nil
 }
 
 // hashBeyondCRC adds what tells contents of one CRC-32 apart: the CRCs of blocks, and

@@ -27,9 +27,7 @@ func (a *Archive) volumes() []*File {
 			if err != nil {
 				return nil, err
 			}
-			if ahead {
-				l.ahead.end = from + size
-			}
+			l.Until(from + size)
 			return &volume{l, from, size}, nil
 		}
 	}

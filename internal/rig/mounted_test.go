@@ -10,6 +10,9 @@ import (
 	"vzip/internal/require"
 )
 
+// maxMemory is what the daemon may take at most, in MiB.
+const maxMemory = 192
+
 // Whatever part of a mounted archive is read, in whatever way, is that part of the
 // oracle.
 func TestReadsThroughMount(t *testing.T) {
@@ -49,7 +52,13 @@ func TestReadsThroughMount(t *testing.T) {
 	if counts.Of(Right) != n {
 		t.Errorf("%d of %d reads were right", counts.Of(Right), n)
 	}
+	_, most, err := Memory(mount.Pid)
+	must(t, err)
+	// Of readers that ask for parts of all sizes at once, go-fuse keeps a buffer for each.
+	if most > maxMemory && !raceEnabled {
+		t.Errorf("the daemon took %.0f MiB, more than %d", most, maxMemory)
+	}
 	if !t.Failed() {
-		figure.Print(t, "random reads through FUSE: %d (%s), 0 mismatches, 0 short", counts.Reads(), counts.Ways())
+		figure.Print(t, "random reads through FUSE: %d (%s), 0 mismatches, 0 short; the daemon took %.0f MiB at most", counts.Reads(), counts.Ways(), most)
 	}
 }

@@ -11,11 +11,7 @@ import (
 // Nginx starts nginx with ngx_http_dav_module, which keeps what is PUT to
 // http://Address/. It waits for so long, at least a second, for a client that sends nothing.
 func Nginx(ctx context.Context, dir string, patience time.Duration) (*Server, error) {
-	root := filepath.Join(dir, "files")
-	if err := os.MkdirAll(root, 0o755); err != nil {
-		return nil, err
-	}
-	address, err := freeAddress()
+	root, address, err := place(dir, "files")
 	if err != nil {
 		return nil, err
 	}

@@ -10,11 +10,7 @@ import (
 
 // Rsync starts an rsync daemon with one module: rsync://Address/files/.
 func Rsync(ctx context.Context, dir string) (*Server, error) {
-	root := filepath.Join(dir, "files")
-	if err := os.MkdirAll(root, 0o755); err != nil {
-		return nil, err
-	}
-	address, err := freeAddress()
+	root, address, err := place(dir, "files")
 	if err != nil {
 		return nil, err
 	}

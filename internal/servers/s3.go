@@ -3,7 +3,6 @@ package servers
 import (
 	"context"
 	"debug/buildinfo"
-	"os"
 	"path/filepath"
 )
 
@@ -13,15 +12,11 @@ const s3Key, s3Secret = "uploader", "uploader-secret"
 // S3 starts versitygw, an S3 server over a folder: its folders are buckets. rclone
 // finds it as the remote gw.
 func S3(ctx context.Context, program, dir string) (*Server, error) {
-	root := filepath.Join(dir, "buckets")
-	if err := os.MkdirAll(root, 0o755); err != nil {
-		return nil, err
-	}
-	program, err := filepath.Abs(program)
+	root, address, err := place(dir, "buckets")
 	if err != nil {
 		return nil, err
 	}
-	address, err := freeAddress()
+	program, err = filepath.Abs(program)
 	if err != nil {
 		return nil, err
 	}

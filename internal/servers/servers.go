@@ -50,6 +50,16 @@ func (s *Server) Stop() {
 	}
 }
 
+// place makes the folder name in dir, for what a server gets, and chooses its address.
+func place(dir, name string) (root, address string, err error) {
+	root = filepath.Join(dir, name)
+	if err := os.MkdirAll(root, 0o755); err != nil {
+		return "", "", err
+	}
+	address, err = freeAddress()
+	return root, address, err
+}
+
 // freeAddress returns a TCP address of this machine that nobody listens at. Its host
 // is one of the many of 127.0.0.0/8: programs that choose a port meanwhile do so on
 // another.

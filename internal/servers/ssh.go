@@ -15,8 +15,8 @@ import (
 // SSH starts an OpenSSH server that lets this user in with a new key:
 // scp -F "$SSH_CONFIG" FILE "store:$SSH_DIR/". Nothing of the user's own ~/.ssh is used.
 func SSH(ctx context.Context, dir string) (*Server, error) {
-	root := filepath.Join(dir, "files")
-	if err := os.MkdirAll(root, 0o755); err != nil {
+	root, address, err := place(dir, "files")
+	if err != nil {
 		return nil, err
 	}
 	if os.Geteuid() == 0 { // sshd wants this folder to be there, and stay empty; it is there where a machine has sshd of its own at work
@@ -29,10 +29,6 @@ func SSH(ctx context.Context, dir string) (*Server, error) {
 		return nil, err
 	}
 	who, err := user.Current()
-	if err != nil {
-		return nil, err
-	}
-	address, err := freeAddress()
 	if err != nil {
 		return nil, err
 	}

@@ -27,8 +27,7 @@ func (h *Handler) serveEntry(w *sender, r *http.Request, f *generation.File, i i
 		}
 	}
 	if err != nil {
-		h.Failed(err)
-		h.metrics.failed(err)
+		h.fail(err)
 		w.refuse(about, err)
 		return
 	}
