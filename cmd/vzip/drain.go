@@ -34,7 +34,7 @@ func (a *app) drain(m *vfs.Mounted, gone <-chan struct{}, again <-chan os.Signal
 	end := time.After(grace)
 	poll := time.NewTicker(detachPoll)
 	defer poll.Stop()
-	detached, told := false, false
+	detached, told, held := false, false, false
 	var idle time.Time // since when nobody reads
 	for {
 		if !detached {
@@ -47,12 +47,12 @@ func (a *app) drain(m *vfs.Mounted, gone <-chan struct{}, again <-chan os.Signal
 		}
 		if detached {
 			switch n := m.OpenHandles(); {
-			case n > 0 && !told && grace > 0:
+			case n > 0 && held && !told && grace > 0: // the kernel tells of a close a moment later
 				told = true
 				a.log.Info(fmt.Sprintf("%s is out of sight; waiting up to %v for %d open files; a second signal ends it now", m.Dir, grace, n))
 				fallthrough
 			case n > 0:
-				idle = time.Time{}
+				held, idle = true, time.Time{}
 			case idle.IsZero():
 				idle = time.Now()
 			case time.Since(idle) > goneGrace:
