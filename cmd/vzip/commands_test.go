@@ -246,35 +246,7 @@ func scriptSignal(ts *testscript.TestScript, neg bool, args []string) {
 // ended COMMAND waits until no process of the script runs COMMAND.
 func scriptEnded(ts *testscript.TestScript, neg bool, args []string) {
 	usage(ts, neg, args, 1, 1, "ended COMMAND")
-	begin := time.Now()
-	wait(ts, args[0]+" to end", func() bool {
-		list := running(ts, args[0])
-		// What was unmounted here lives on while another test's mount namespace has a
-		// copy; a signal ends it then.
-		if len(list) > 0 && time.Since(begin) > patience/4 && mountedElsewhere(ts.Getenv("WORK")) && len(mountsBelow(ts.Getenv("WORK"))) == 0 {
-			ts.Logf("another mount namespace has a copy: SIGTERM to %v", list)
-			for _, p := range list {
-				_ = unix.Kill(p.pid, unix.SIGTERM)
-			}
-			time.Sleep(time.Second)
-		}
-		return len(list) == 0
-	})
-}
-
-// mountedElsewhere tells whether another mount namespace has a mount below a folder.
-func mountedElsewhere(dir string) bool {
-	here, _ := os.Readlink("/proc/self/ns/mnt")
-	for _, p := range processes() {
-		proc := fmt.Sprintf("/proc/%d/", p.pid)
-		if ns, err := os.Readlink(proc + "ns/mnt"); err != nil || ns == here {
-			continue
-		}
-		if text, err := os.ReadFile(proc + "mountinfo"); err == nil && strings.Contains(string(text), " "+dir+"/") {
-			return true
-		}
-	}
-	return false
+	wait(ts, args[0]+" to end", func() bool { return len(running(ts, args[0])) == 0 })
 }
 
 // faulty DIR MNT makes MNT, and shows DIR there through a file system that can have

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"slices"
@@ -16,12 +17,26 @@ import (
 	"github.com/moby/sys/mountinfo"
 	"github.com/rogpeppe/go-internal/testscript"
 	"golang.org/x/sys/unix"
+
+	"vzip/internal/rig"
 )
 
 // TestMain makes this test binary the programs that the scripts run, so that
 // they are watched by the race detector as well.
 func TestMain(m *testing.M) {
-	testscript.Main(clean{m}, map[string]func(){"vzip": main, "mount.vzip": main})
+	testscript.Main(clean{m}, map[string]func(){"vzip": main, "mount.vzip": main, "apart": apart})
+}
+
+// apart CMD [ARG...] runs CMD without the mounts of other scripts. It is for new
+// mount namespaces: a daemon lives as long as there is a copy of its mount.
+func apart() {
+	err := rig.LetGo(os.Getenv("VZIP_TEST"))
+	path, notFound := exec.LookPath(os.Args[1])
+	if err = errors.Join(err, notFound); err == nil {
+		err = unix.Exec(path, os.Args[1:], os.Environ())
+	}
+	fmt.Fprintln(os.Stderr, "apart:", err)
+	os.Exit(1)
 }
 
 // patience is how long a test waits for what should happen at once.

@@ -14,6 +14,7 @@ import (
 
 	"vzip/internal/figure"
 	"vzip/internal/require"
+	"vzip/internal/rig"
 )
 
 // alone lets cmd mount what nobody else sees, and what is gone when it ends.
@@ -26,6 +27,7 @@ func alone(cmd *exec.Cmd) *exec.Cmd {
 func mountDisk(t *testing.T, dir string) {
 	t.Helper()
 	must(t, unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""))
+	must(t, rig.LetGo(""))
 	must(t, unix.Mount("tmpfs", dir, "tmpfs", 0, "size=1m,mode=0700"))
 }
 
