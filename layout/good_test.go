@@ -41,7 +41,7 @@ func TestFullLayout(t *testing.T) {
 	fixed := Options{
 		Comment: "Made from iso, for $5", Symlinks: SymlinksSkip, Special: SpecialError, Names: NamesEscape,
 		Modes: ModesFixed, ModTime: at64(1769857200), NTFSTimes: true, Owners: OwnersStore, OneFileSystem: true,
-		OnBusy: OnBusySkip, Expose: ExposeWorld, Split: 700e6, Sidecars: Sidecars{SHA256: true, CRC32: true},
+		OnBusy: OnBusySkip, Expose: ExposeWorld, Align: 4096, Split: 700e6, Sidecars: Sidecars{SHA256: true, CRC32: true},
 	}
 	want := []Archive{
 		{Name: "nightly/all-iso.zip", Options: Options{Comment: "Everything", Symlinks: SymlinksFollow, Special: SpecialSkip, Names: NamesRaw, Directories: true, Modes: ModesSource, Owners: OwnersOmit, OnBusy: OnBusyWait, Expose: ExposeSources},
@@ -70,7 +70,7 @@ func TestFullLayout(t *testing.T) {
 	wantLines(t, show(t, plans[1]), []string{"renamed = file"})
 	wantLines(t, show(t, plans[2]), nil)
 	wantLines(t, warnings, []string{
-		l.File + `:35: include pattern "**/*.iso" matches nothing in ` + dir + "/src",
+		l.File + `:37: include pattern "**/*.iso" matches nothing in ` + dir + "/src",
 		"archive nightly/empty.zip is empty",
 	})
 	if got := plans[2].ModTime; got != 315532800 {

@@ -120,6 +120,7 @@ type Options struct {
 	OneFileSystem bool // don't enter what is mounted inside a source
 	OnBusy        OnBusy
 	Expose        Expose
+	Align         int64 // as in zipgen.Options, or AlignAuto
 	Split         int64 // size of the volumes that are shown, too, in bytes; 0: none
 	Sidecars      Sidecars
 }

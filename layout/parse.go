@@ -44,6 +44,7 @@ var optionFields = fields[Options]{
 	"one_file_system": boolean("one_file_system", func(o *Options) *bool { return &o.OneFileSystem }),
 	"on_busy":         choice("on_busy", func(o *Options) *OnBusy { return &o.OnBusy }, OnBusyFail, OnBusySkip, OnBusyWait),
 	"expose":          choice("expose", func(o *Options) *Expose { return &o.Expose }, ExposeSources, ExposeWorld),
+	"align":           (*parser).align,
 	"split":           (*parser).split,
 	"sidecars":        (*parser).sidecars,
 }

@@ -102,6 +102,9 @@ func (p *Plan) rel(mapping int, name string) string {
 // as NTFS times.
 func (p *Plan) NTFSTimes() bool { return p.archive.NTFSTimes }
 
+// Aligned tells whether the layout asks for aligned data.
+func (p *Plan) Aligned() bool { return p.archive.Align != 0 }
+
 // LayoutFile returns the absolute path of the layout file.
 func (p *Plan) LayoutFile() string { return p.layout.Path }
 

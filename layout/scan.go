@@ -120,7 +120,9 @@ func (s *scan) archive() *Plan { return s.collect(s.merged()) }
 // collect makes a plan of items in bytewise order, each name once.
 func (s *scan) collect(items iter.Seq[item]) *Plan {
 	s.plan = &Plan{Name: s.a.Name, layout: s.layout, archive: s.a}
-	s.builder = zipgen.NewBuilder(zipgen.Options{Comment: s.a.Comment, Owners: s.a.Owners == OwnersStore, NTFSTimes: s.a.NTFSTimes})
+	s.builder = zipgen.NewBuilder(zipgen.Options{
+		Comment: s.a.Comment, Owners: s.a.Owners == OwnersStore, NTFSTimes: s.a.NTFSTimes, Align: s.alignment(),
+	})
 	devices := map[uint64]uint16{}
 	for it := range items {
 		if s.stoppedEarly() {

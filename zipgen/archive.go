@@ -14,7 +14,19 @@ type Options struct {
 	// NTFSTimes stores the times that an extended timestamp can't tell, from
 	// 1601 on, as NTFS times (4.5.5).
 	NTFSTimes bool
+	// Align has the data of each file of at least so many bytes start at a multiple of
+	// them, by a padding field (0xd935) in its local header: a power of two from
+	// [MinAlign] to [MaxAlign], or 0. Up to 32 KiB that holds for all such files. A
+	// field has no room for more in all cases: then the largest power of two that it
+	// can reach counts, at least 32 KiB.
+	Align int64
 }
+
+// The bounds of [Options.Align], in bytes.
+const (
+	MinAlign = 512
+	MaxAlign = 128 << 10
+)
 
 // columns are what an archive keeps of its entries, beside their names.
 type columns struct {

@@ -42,6 +42,7 @@ func TestArchiveBytes(t *testing.T) {
 	for _, test := range []struct {
 		name    string
 		comment string
+		align   int64
 		files   []file
 		want    string
 	}{
@@ -172,10 +173,34 @@ func TestArchiveBytes(t *testing.T) {
 			52 00 00 00                 // directory offset 82
 			02 00 68 69                 // hi`,
 		},
+		{
+			name:  "aligned data",
+			align: 512,
+			files: []file{regular("a", strings.Repeat("x", 512))},
+			want: `
+			50 4b 03 04  0a 00  00 00  00 00  5c 64 5d 58
+			5d 6d 0b 3b  00 02 00 00  00 02 00 00
+			01 00 e1 01  61             // 481 bytes of extra fields
+			55 54 05 00 01 f0 79 e0 65
+			35 d9 d4 01                 // alignment: 468 bytes
+			00 02                       // to 512
+			` + strings.Repeat("00 ", 466) + `
+			` + strings.Repeat("78 ", 512) + `
+
+			50 4b 01 02  1e 03  0a 00  00 00  00 00  5c 64 5d 58
+			5d 6d 0b 3b  00 02 00 00  00 02 00 00
+			01 00 09 00  00 00  00 00  00 00  00 00 a4 81
+			00 00 00 00  61  55 54 05 00 01 f0 79 e0 65
+
+			50 4b 05 06  00 00 00 00  01 00 01 00
+			38 00 00 00                 // directory size 56
+			00 04 00 00                 // directory offset 1024
+			00 00`,
+		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			r := layOut(t, Options{Comment: test.comment}, test.files...)
+			r := layOut(t, Options{Comment: test.comment, Align: test.align}, test.files...)
 			want := fromHex(t, test.want)
 			if got := r.Size(); got != int64(len(want)) {
 				t.Errorf("Size: got %d, want %d", got, len(want))

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"math"
+	"math/bits"
 	"slices"
 	"strings"
 )
@@ -53,6 +54,9 @@ func (b *Builder) Add(e Entry) error {
 	if b.options.NTFSTimes && !fitsExtendedTimestamp(e.ModTime) && fitsNTFSTime(e.ModTime) {
 		r.mode |= hasNTFSTime
 	}
+	if align := b.options.Align; align > 0 && e.Size >= align && e.Mode&TypeMask == TypeFile {
+		r.mode |= uint32(bits.TrailingZeros64(uint64(align))) << alignAt
+	}
 	if needsUTF8(e.Name) {
 		r.mode |= utf8Name
 	}
@@ -97,6 +101,9 @@ func (b *Builder) fileAbove(name string, shared int) (string, bool) {
 
 // Archive returns the finished layout. The builder must not be used after.
 func (b *Builder) Archive() (*Archive, error) {
+	if a := b.options.Align; a != 0 && (a < MinAlign || a > MaxAlign || a&(a-1) != 0) {
+		return nil, fmt.Errorf("an alignment of %d bytes is no power of two from %d to %d", a, MinAlign, MaxAlign)
+	}
 	comment := b.options.Comment
 	if len(comment) > MaxNameLen {
 		return nil, fmt.Errorf("the comment has %d bytes, at most %d fit", len(comment), MaxNameLen)

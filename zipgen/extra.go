@@ -8,6 +8,7 @@ const (
 	ntfsID              = 0x000a // 4.5.5
 	extendedTimestampID = 0x5455
 	ownerID             = 0x7875
+	alignmentID         = 0xd935 // Android's zipalign
 )
 
 // Lengths of the fields with their headers.
@@ -16,16 +17,38 @@ const (
 	ntfsFieldLen      = 4 + 32
 	timestampFieldLen = 4 + 5
 	ownerFieldLen     = 4 + 11
-	maxExtraLen       = zip64FieldLen + 16 + 8 + ntfsFieldLen + timestampFieldLen + ownerFieldLen
+	alignmentFieldLen = 4 + 2 // + padding
+	maxExtraLen       = zip64FieldLen + 16 + 8 + ntfsFieldLen + timestampFieldLen + ownerFieldLen + alignmentFieldLen
 )
 
-// localExtraLen and centralExtraLen are the lengths of what is appended below.
-func (r *record) localExtraLen() int {
+// localExtraLen and centralExtraLen are the lengths of what is appended below. That of
+// a local header depends on where the header and so the data would be.
+func (r *record) localExtraLen(nameLen int) int {
 	n := r.commonExtraLen()
 	if r.zip64Sizes() {
 		n += zip64FieldLen + 16
 	}
-	return n
+	field, _ := r.alignment(nameLen, n)
+	return n + field
+}
+
+// alignment returns the length of the field that aligns the data of a record with
+// other extra fields of so many bytes, 0 for none, and what the data is aligned to.
+func (r *record) alignment(nameLen, extraLen int) (field int, align uint64) {
+	log := r.mode >> alignAt
+	if log == 0 {
+		return 0, 0
+	}
+	data := r.offset + uint64(localHeaderLen+nameLen+extraLen)
+	for align = 1 << log; ; align /= 2 {
+		field := -data & (align - 1)
+		if 0 < field && field < alignmentFieldLen {
+			field += align
+		}
+		if uint64(extraLen)+field <= uint16max {
+			return int(field), align
+		}
+	}
 }
 
 func (r *record) centralExtraLen() int {
@@ -57,14 +80,19 @@ func (r *record) commonExtraLen() int {
 }
 
 // appendLocalExtra appends the extra field of the local header. ZIP64 comes
-// first, with both sizes or not at all (4.5.3).
-func (r *record) appendLocalExtra(b []byte, o owner) []byte {
+// first, with both sizes or not at all (4.5.3). Its last zeros bytes are not appended.
+func (r *record) appendLocalExtra(b []byte, o owner, nameLen int) (_ []byte, zeros int) {
+	start := len(b)
 	if r.zip64Sizes() {
 		b = appendField(b, zip64ExtraID, 16)
 		b = binary.LittleEndian.AppendUint64(b, r.size) // uncompressed
 		b = binary.LittleEndian.AppendUint64(b, r.size) // compressed
 	}
-	return r.appendCommonExtra(b, o)
+	b = r.appendCommonExtra(b, o)
+	if field, align := r.alignment(nameLen, len(b)-start); field > 0 {
+		return appendAlignment(b, field, align), field - alignmentFieldLen
+	}
+	return b, 0
 }
 
 // appendCentralExtra appends the extra field of the central header. ZIP64 holds
@@ -98,6 +126,19 @@ func (r *record) appendCommonExtra(b []byte, o owner) []byte {
 		b = appendOwner(b, o)
 	}
 	return b
+}
+
+// appendAlignment appends the field of size bytes, but for its padding, that aligns data
+// as Android's zipalign does. Its number has no room for more than 32 KiB.
+//
+//	offset  size  field
+//	     0     2  header ID       0xd935
+//	     2     2  data size       2, and the padding
+//	     4     2  alignment       the data starts at a multiple
+//	     6        padding         zeros
+func appendAlignment(b []byte, size int, align uint64) []byte {
+	b = appendField(b, alignmentID, uint16(size-4))
+	return binary.LittleEndian.AppendUint16(b, uint16(min(align, 32<<10)))
 }
 
 // appendField appends the start of a field whose data takes size bytes.

@@ -44,7 +44,11 @@ func encodeFiles(files ...file) []byte {
 
 // fuzzOptions makes options of any bits.
 func fuzzOptions(bits byte, comment string) Options {
-	return Options{Comment: comment, Owners: bits&1 != 0, NTFSTimes: bits&2 != 0}
+	o := Options{Comment: comment, Owners: bits&1 != 0, NTFSTimes: bits&2 != 0}
+	if n := bits >> 2; 0 < n && n <= 9 {
+		o.Align = MinAlign / 2 << n
+	}
+	return o
 }
 
 // refused tells whether entries can't be laid out, for a reason that the package
@@ -129,6 +133,7 @@ func decodeEntries(b []byte) (entries []Entry) {
 func FuzzSizes(f *testing.F) {
 	f.Add([]byte("\x020000000000\x010000000000\x000000000000\x020000000000"), byte(0))
 	f.Add([]byte("\x050000000000\x080000000000\x0300000000\x7f0"), byte(3))
+	f.Add([]byte("\x050000000000\x080000000000\x0300000000\x7f0"), byte(3|9<<2))
 	f.Add(bytes.Repeat([]byte("\x0f\x00\x00\x00\x00\x00\x00\x00\x40\x00"), 4), byte(1))
 	f.Fuzz(func(t *testing.T, b []byte, bits byte) {
 		entries, o := decodeEntries(b), fuzzOptions(bits, "")

@@ -14,7 +14,7 @@ import (
 // What the package may import. No files, no network, no clocks and zones: it knows
 // nothing but entries.
 var imports = []string{
-	"bytes", "encoding/binary", "errors", "fmt", "io", "iter", "math", "slices", "sort", "strings", "unicode/utf8",
+	"bytes", "encoding/binary", "errors", "fmt", "io", "iter", "math", "math/bits", "slices", "sort", "strings", "unicode/utf8",
 }
 
 func TestImports(t *testing.T) {

@@ -90,7 +90,10 @@ func (a *Archive) readExtent(c Content, x *cursor, p []byte, off int64) error {
 }
 
 // localLen and centralLen return the lengths of the headers.
-func (r *record) localLen(nameLen int) int   { return localHeaderLen + nameLen + r.localExtraLen() }
+func (r *record) localLen(nameLen int) int {
+	return localHeaderLen + nameLen + r.localExtraLen(nameLen)
+}
+
 func (r *record) centralLen(nameLen int) int { return centralHeaderLen + nameLen + r.centralExtraLen() }
 
 // render puts the bytes from off on of a header into p, with name and extra
@@ -100,8 +103,9 @@ func (x *cursor) render(p []byte, off int64, crc uint32, o owner) {
 	if off == 0 && int64(len(p)) == x.Len {
 		// The whole of it, in place.
 		if b := p[:0]; x.Kind == LocalHeader {
-			b = r.appendLocalHeader(b, name.len(), crc, r.localExtraLen())
-			r.appendLocalExtra(append(append(b, name.folder...), name.own...), o)
+			b = r.appendLocalHeader(b, name.len(), crc, r.localExtraLen(name.len()))
+			b, _ = r.appendLocalExtra(append(append(b, name.folder...), name.own...), o, name.len())
+			clear(p[len(b):])
 		} else {
 			b = r.appendCentralHeader(b, name.len(), crc, r.centralExtraLen())
 			r.appendCentralExtra(append(append(b, name.folder...), name.own...), o)
@@ -112,8 +116,9 @@ func (x *cursor) render(p []byte, off int64, crc uint32, o owner) {
 	var extraBuf [maxExtraLen]byte
 	var fixed, extra []byte
 	if x.Kind == LocalHeader {
-		extra = r.appendLocalExtra(extraBuf[:0], o)
-		fixed = r.appendLocalHeader(fixedBuf[:0], name.len(), crc, len(extra))
+		zeros := 0
+		extra, zeros = r.appendLocalExtra(extraBuf[:0], o, name.len())
+		fixed = r.appendLocalHeader(fixedBuf[:0], name.len(), crc, len(extra)+zeros)
 	} else {
 		extra = r.appendCentralExtra(extraBuf[:0], o)
 		fixed = r.appendCentralHeader(fixedBuf[:0], name.len(), crc, len(extra))
@@ -122,7 +127,8 @@ func (x *cursor) render(p []byte, off int64, crc uint32, o owner) {
 	p, skip = copyFrom(p, fixed, skip)
 	p, skip = copyFrom(p, name.folder, skip)
 	p, skip = copyFrom(p, name.own, skip)
-	copyFrom(p, extra, skip)
+	p, _ = copyFrom(p, extra, skip)
+	clear(p)
 }
 
 // copyFrom copies src without its first skip bytes to p, and returns what is

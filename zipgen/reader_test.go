@@ -6,6 +6,7 @@ import (
 	"io"
 	"math"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"testing"
 	"testing/iotest"
@@ -35,6 +36,27 @@ func TestReadAtEverySlice(t *testing.T) {
 			}
 			if buf[n] != 0xa5 {
 				t.Fatalf("ReadAt of %d bytes at %d: wrote past them", n, off)
+			}
+		}
+	}
+}
+
+// So it is where padding stands before the data.
+func TestReadAtAligned(t *testing.T) {
+	t.Parallel()
+	r := layOut(t, Options{Align: MinAlign}, append(kinds(), regular("padded", strings.Repeat("x", MinAlign)))...)
+	full := readFull(t, r)
+	checkFiles(t, r, "")
+	checkExtents(t, r)
+	buf := make([]byte, len(full))
+	for off := range full {
+		for _, n := range []int{1, 7, 100, 1000} {
+			n = min(n, len(full)-off)
+			for i := range buf[:n] {
+				buf[i] = 0xa5
+			}
+			if got, err := r.ReadAt(buf[:n], int64(off)); got != n || err != nil || !bytes.Equal(buf[:n], full[off:off+n]) {
+				t.Fatalf("ReadAt of %d bytes at %d: got %d, %v", n, off, got, err)
 			}
 		}
 	}

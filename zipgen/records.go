@@ -47,6 +47,8 @@ const (
 	// sizes in a field that tells the offset alone.
 	wideSizes = 1 << 18
 	utf8Name  = 1 << 19 // bit 11 of the flags (4.4.4): the name needs it and may have it
+	// From this bit on stands the base-2 logarithm of what the data is aligned to, or 0.
+	alignAt = 20
 )
 
 func (r *record) isDir() bool { return r.mode&TypeMask == TypeDir }

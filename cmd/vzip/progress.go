@@ -27,6 +27,7 @@ type progress struct {
 	hidden     bool         // show nothing
 	background bool         // of a daemon: no bar, and a line only now and then
 	status     func(string) // if set, is told it, too
+	doing      string       // what is done, if not working out CRC-32s
 	did        string       // what was done of files, if not working out their CRC-32s
 	sums       bool         // it is of SHA-256s of archives, not of CRC-32s of files
 
@@ -75,7 +76,7 @@ func (p *progress) what() string {
 	if p.sums {
 		return "SHA-256"
 	}
-	return "CRC-32"
+	return cmp.Or(p.doing, "CRC-32")
 }
 
 func (p *progress) add(bytes int64) { p.done.Add(bytes) }

@@ -146,7 +146,7 @@ func (a *app) rootCommand() *cobra.Command {
 	flags.BoolVar(&a.quiet, "quiet", false, "show no progress, and only warnings and errors")
 	for _, c := range []*cobra.Command{
 		a.mountCommand(), a.serveCommand(), a.umountCommand(), a.reloadCommand(), a.statusCommand(), a.execCommand(), a.checkCommand(), a.listCommand(),
-		a.hashCommand(), a.catCommand(), a.verifyCommand(), a.versionCommand(), a.manCommand(),
+		a.hashCommand(), a.catCommand(), a.writeCommand(), a.verifyCommand(), a.versionCommand(), a.manCommand(),
 	} {
 		root.AddCommand(c)
 	}

@@ -41,6 +41,7 @@ var testCases = []testCase{
 	{name: "modes", what: "every permission from 0000 to 0777, set-user-ID, set-group-ID, sticky, on files and folders", nodes: modeTree},
 	{name: "times", what: "`ntfs_times: true`: modification times from 1901 to 2200", options: []string{"ntfs_times: true"}, nodes: timeTree},
 	{name: "owners", what: "`owners: store`: user and group numbers up to 2³²−2", options: []string{"owners: store"}, nodes: ownerTree},
+	{name: "aligned", what: "`align: 4KiB`: padding in local headers of files of 4 KiB and more", options: []string{"align: 4KiB"}, nodes: alignedTree},
 	{name: "long", what: "names of 255 bytes, 14 folders deep", nodes: longTree},
 	{name: "comment", what: "an archive comment of 65,535 bytes", comment: strings.Repeat("All that was built. ", 3276) + "This is the end", nodes: func() []node { return plainTree()[:4] }},
 	{name: "empty", what: "no entries: 22 bytes", nodes: func() []node { return nil }},
@@ -190,6 +191,15 @@ func ownerTree() []node {
 		{name: "folder/", uid: 33, gid: 33}, {name: "folder/file", uid: 65534, gid: 65534, data: "2\n"},
 		{name: "large", uid: 1<<32 - 2, gid: 1 << 31, data: "3\n"},
 		{name: "link", uid: 5, gid: 6, target: "user"},
+	})
+}
+
+func alignedTree() []node {
+	return sorted([]node{
+		text("a", "not padded\n"), text("b", noise(4096, 11)), text("c", noise(4095, 12)), text("d", noise(4097, 13)),
+		dir("folder/"), text("folder/empty", ""), text("folder/large", noise(1_000_003, 14)), link("folder/link", "large"),
+		{name: "folder/run.sh", mode: 0o755, data: "#!/bin/sh\n" + strings.Repeat("# a comment\n", 1000)},
+		text("ünïcode", noise(70_000, 15)), text("z", "not padded\n"),
 	})
 }
 

@@ -86,6 +86,9 @@ func Check(p *layout.Plan) (found []string) {
 	if p.Len() > 0 && p.EntrySize(0) >= math.MaxUint32 {
 		found = append(found, fmt.Sprintf("its first entry (%q) has 4 GiB or more, for which Safari extracts nothing else: give a smaller one a name that comes first", clip(p.EntryName(0))))
 	}
+	if p.Aligned() {
+		found = append(found, "align pads headers of its files, and Node's unzipper can't open such archives with Open: leave align out for those who use that")
+	}
 	if n := len(p.Comment()); n > maxComment {
 		found = append(found, fmt.Sprintf("its comment has %d bytes, and with more than %d bsdtar misses the directory, and so modes and links: shorten it", n, maxComment))
 	}

@@ -170,3 +170,44 @@ func (f *File) WillReadAll() {
 func (f *File) DropCached() {
 	unix.Fadvise(f.fd, 0, 0, unix.FADV_DONTNEED) // advice: not all file systems take it
 }
+
+// Clone has n bytes of the file from from on shared with the file dst, at to
+// (ioctl_ficlonerange(2)): no byte is read. All three are multiples of the block size;
+// an end that is the file's may not be one.
+// It waits until the file is on its disk, and so takes no part in the Pulse.
+func (f *File) Clone(dst int, from, n, to int64) error {
+	err := unix.IoctlFileCloneRange(dst, &unix.FileCloneRange{Src_fd: int64(f.fd), Src_offset: uint64(from), Src_length: uint64(n), Dest_offset: uint64(to)})
+	if err != nil {
+		return fmt.Errorf("%s: cloning: %w", f.ref.Path(), err)
+	}
+	return nil
+}
+
+// Copy has the kernel copy up to n bytes of the file from from on to the file dst, at to
+// (copy_file_range(2)), and returns how many it did. It may wait for the disk of dst, and
+// so takes no part in the Pulse.
+func (f *File) Copy(dst int, from, n, to int64) (int64, error) {
+	for {
+		did, err := unix.CopyFileRange(f.fd, &from, dst, &to, int(n), 0)
+		switch err {
+		case nil:
+			return int64(did), nil
+		case unix.EINTR:
+		default:
+			return 0, fmt.Errorf("%s: copying: %w", f.ref.Path(), err)
+		}
+	}
+}
+
+// Allocated returns how many bytes the file takes on its disk (st_blocks), or its size
+// where that can't be told.
+func (f *File) Allocated() int64 {
+	var s unix.Stat_t
+	f.ref.ask()
+	err := unix.Fstat(f.fd, &s)
+	f.ref.answered()
+	if err != nil {
+		return f.size
+	}
+	return s.Blocks * 512
+}

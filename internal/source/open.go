@@ -139,6 +139,29 @@ func (r Ref) Lstat() (Stat, error) {
 	return s, nil
 }
 
+// BlockSize returns the block size in bytes (statfs(2)) of the file system that the
+// source is on.
+func (r Ref) BlockSize() (int64, error) {
+	root, err := r.openRoot()
+	if err != nil {
+		return 0, err
+	}
+	defer unix.Close(root)
+	fd, err := r.openBelow(root, unix.O_PATH)
+	if err != nil {
+		return 0, err
+	}
+	defer unix.Close(fd)
+	var s unix.Statfs_t
+	r.ask()
+	err = unix.Fstatfs(fd, &s)
+	r.answered()
+	if err != nil {
+		return 0, &fs.PathError{Op: "statfs", Path: r.Path(), Err: err}
+	}
+	return int64(s.Bsize), nil
+}
+
 // Child is one name in a folder.
 type Child struct {
 	Name string

@@ -32,6 +32,7 @@ type Entry struct {
 	ModTime  *int64  // extended timestamp: seconds since 1970-01-01 UTC
 	NTFSTime *uint64 // NTFS: 100 ns since 1601-01-01 UTC, for all three times
 	Owner    *Owner
+	Align    int64 // of the data, in bytes, by padding; 0 without
 
 	// Lengths of the ZIP64 extra field's data, 0 without the field.
 	LocalZIP64, CentralZIP64 int

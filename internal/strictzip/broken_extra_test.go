@@ -40,7 +40,7 @@ var brokenExtra = []broken{
 	{name: "field is cut", good: plain, shape: inBoth(inFile, func(h *rawHeader) { h.junk = []byte{0x75, 0x78, 11, 0} }), want: ErrExtra},
 	{name: "padding", good: plain, shape: inBoth(inFile, func(h *rawHeader) { h.junk = make([]byte, 4096) }), want: ErrExtra},
 	{name: "local: padding", good: plain, shape: inLocal(inFile, func(h *rawHeader) { h.junk = make([]byte, 4096) }), want: ErrExtra},
-	{name: "local: extra length of 65,535", good: plain, set: inLocal(inFile, func(h *rawHeader) { h.extraLen = 0xffff }), want: ErrExtra},
+	{name: "local: extra length of 65,535", good: plain, set: inLocal(inFile, func(h *rawHeader) { h.extraLen = 0xffff }), want: ErrOverlap},
 	{name: "local: extra length of one more", good: plain, set: inLocal(inFile, func(h *rawHeader) { h.extraLen++ }), want: ErrExtra},
 
 	{name: "timestamp with access time", good: plain, shape: fields(inFile, field{idExtended, append([]byte{3}, le32(leapDay, leapDay)...)}), want: ErrExtra},
@@ -57,6 +57,21 @@ var brokenExtra = []broken{
 	{name: "NTFS tag size", good: plain, shape: fields(inOld, changed(ntfs(1), 6, 8)), want: ErrExtra},
 	{name: "NTFS with two times", good: plain, shape: fields(inOld, field{idNTFS, ntfs(1).data[:24]}), want: ErrExtra},
 	{name: "NTFS with another tag", good: plain, shape: fields(inOld, field{idNTFS, append(ntfs(1).data, 2, 0, 0, 0)}), want: ErrExtra},
+
+	{name: "alignment in both headers", good: aligned, shape: func(a *raw) { a.entries[0].central.extra = a.entries[0].local.extra }, want: ErrExtra},
+	{name: "alignment without a number", good: aligned, shape: localField(0, field{idAlign, []byte{0}}), want: ErrExtra},
+	{name: "alignment that the data lacks", good: aligned, shape: localField(0, alignment(512, 512-localLen-1-9-7)), want: ErrExtra},
+	{name: "alignment by a block too much", good: aligned, shape: localField(0, alignment(512, 1024-localLen-1-9-6)), want: ErrExtra},
+	{name: "alignment to 3", good: aligned, shape: localField(0, alignment(3, 512-localLen-1-9-6)), want: ErrExtra},
+	{name: "alignment to 256", good: aligned, shape: localField(0, alignment(256, 256-localLen-1-9-6)), want: ErrExtra},
+	{name: "alignment of a file that is smaller", good: aligned, shape: localField(0, alignment(1024, 1024-localLen-1-9-6)), want: ErrExtra},
+	{name: "alignment by other bytes than zeros", good: aligned, shape: localField(0, changed(alignment(512, 512-localLen-1-9-6), 2, 1)), want: ErrExtra},
+	{name: "alignment before the timestamp", good: aligned, shape: inLocal(0, func(h *rawHeader) { slices.Reverse(h.extra) }), want: ErrExtra},
+}
+
+// localField sets the last extra field of an entry's local header.
+func localField(i int, f field) func(a *raw) {
+	return inLocal(i, func(h *rawHeader) { h.extra[len(h.extra)-1] = f })
 }
 
 var brokenTime = []broken{

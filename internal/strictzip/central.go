@@ -110,6 +110,9 @@ func (e *Entry) fill(h header, offset uint32, extraField []byte) error {
 	if err != nil {
 		return err
 	}
+	if x.align != nil {
+		return fmt.Errorf("%w: alignment in the directory", ErrExtra)
+	}
 	e.ModTime, e.NTFSTime, e.Owner, e.CentralZIP64 = x.modTime, x.ntfsTime, x.owner, len(x.zip64)
 	if x.zip64 != nil && h.size != sentinel32 && h.compressed != sentinel32 && offset != sentinel32 {
 		return fmt.Errorf("%w: a field, though nothing is saturated", ErrZIP64)

@@ -14,8 +14,9 @@
 //     size for the sentinel, and want sizes in the next field.
 //   - Names are safe to extract and differ; no file is also a directory.
 //   - Extra fields are ZIP64 (0x0001), NTFS times (0x000a), the extended
-//     timestamp (0x5455) and owners (0x7875), in that order. The MS-DOS fields
-//     tell the same time as they do, in UTC.
+//     timestamp (0x5455) and owners (0x7875), in that order, and in local headers
+//     the padding that aligns data (0xd935). The MS-DOS fields tell the same time
+//     as they do, in UTC.
 //   - Versions, attributes and flags are the ones that the entry's kind calls for.
 //
 // [Parse] reads headers only. [Scan] does so without keeping entries, for

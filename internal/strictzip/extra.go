@@ -1,6 +1,9 @@
 package strictzip
 
-import "fmt"
+import (
+	"bytes"
+	"fmt"
+)
 
 // Header IDs of extra fields (4.5.2, 4.6.1; the last one is Info-ZIP's).
 const (
@@ -8,8 +11,10 @@ const (
 	idNTFS     = 0x000a
 	idExtended = 0x5455
 	idOwner    = 0x7875
+	idAlign    = 0xd935 // Android's zipalign
 
-	// Each with its header, ZIP64 with two sizes and an offset.
+	// Each with its header, ZIP64 with two sizes and an offset; without the padding of
+	// local headers.
 	maxExtraLen = 4 + 24 + 4 + 32 + 4 + 5 + 4 + 11
 )
 
@@ -20,6 +25,7 @@ type extra struct {
 	ntfsTime *uint64
 	modTime  *int64
 	owner    *Owner
+	align    numbers
 }
 
 // parseExtra takes an extra field apart: known IDs in ascending order, so that
@@ -51,6 +57,8 @@ func parseExtra(b []byte) (x extra, err error) {
 			x.modTime, err = parseExtended(data)
 		case idOwner:
 			x.owner, err = parseOwner(data)
+		case idAlign:
+			x.align = data
 		default:
 			err = fmt.Errorf("%w: unknown, %#04x", ErrExtra, id)
 		}
@@ -90,6 +98,29 @@ func parseExtended(b []byte) (*int64, error) {
 		return nil, fmt.Errorf("%w: extended timestamp %d", ErrTime, t)
 	}
 	return &t, nil
+}
+
+// checkAlign checks the field that aligns data to start at a multiple of what it says:
+// that number, and no more zeros than it takes.
+func checkAlign(b numbers, dataAt int64) (align int64, err error) {
+	if b == nil {
+		return 0, nil
+	}
+	if len(b) < 2 {
+		return 0, fmt.Errorf("%w: alignment, %d bytes", ErrExtra, len(b))
+	}
+	align = int64(b.u16())
+	switch {
+	case align < 512 || align > 32<<10 || align&(align-1) != 0:
+		return 0, fmt.Errorf("%w: alignment to %d", ErrExtra, align)
+	case dataAt%align != 0:
+		return 0, fmt.Errorf("%w: alignment to %d, data at %d", ErrExtra, align, dataAt)
+	case len(bytes.Trim(b, "\x00")) > 0:
+		return 0, fmt.Errorf("%w: alignment, padding of other bytes than zeros", ErrExtra)
+	case align < 32<<10 && int64(len(b)) >= align: // 32 KiB may stand for more
+		return 0, fmt.Errorf("%w: alignment to %d by %d bytes", ErrExtra, align, len(b))
+	}
+	return align, nil
 }
 
 // parseOwner parses Info-ZIP's "new Unix" field: version 1, then UID and GID,

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // Archives that are good. Broken ones are made of them by one change.
@@ -109,6 +110,19 @@ func plain() *raw {
 	a.entries[inUTF8].both(func(h *rawHeader) { h.flags = 0x800 })
 	a.layOut()
 	return a
+}
+
+// aligned has a file whose data starts at 512 and one at 2048.
+func aligned() *raw {
+	a := &raw{entries: []*rawEntry{newFile("a", strings.Repeat("x", 1000)), newFile("b", strings.Repeat("y", 512))}}
+	a.entries[0].local.extra = append(a.entries[0].local.extra, alignment(512, 512-localLen-1-9-6))
+	a.entries[1].local.extra = append(a.entries[1].local.extra, alignment(512, 2048-512-1000-localLen-1-9-6))
+	a.layOut()
+	return a
+}
+
+func alignment(to uint16, zeros int) field {
+	return field{idAlign, append(le16(to), make([]byte, zeros)...)}
 }
 
 func empty() *raw {

@@ -29,9 +29,6 @@ func readLocal(r io.ReaderAt, e *Entry, central header, limit int64) error {
 	if err := h.same(central); err != nil {
 		return err
 	}
-	if int(h.extraLen) > maxExtraLen {
-		return fmt.Errorf("%w: %d bytes", ErrExtra, h.extraLen)
-	}
 	e.DataAt = e.HeaderAt + localLen + int64(h.nameLen) + int64(h.extraLen)
 	if e.DataAt > limit || e.Size > limit-e.DataAt {
 		return fmt.Errorf("%w: header or data reach into the directory", ErrOverlap)
@@ -82,6 +79,12 @@ func (e *Entry) checkLocalExtra(h *header, extraField []byte) error {
 		return fmt.Errorf("%w: %d bytes in the field for nothing", ErrZIP64, len(rest))
 	}
 	e.LocalZIP64 = len(x.zip64)
+	if e.Align, err = checkAlign(x.align, e.DataAt); err != nil {
+		return err
+	}
+	if e.Align > e.Size {
+		return fmt.Errorf("%w: alignment of %d bytes to %d", ErrExtra, e.Size, e.Align)
+	}
 	switch {
 	case size != e.Size:
 		return fmt.Errorf("%w: size %d, central %d", ErrMismatch, size, e.Size)
