@@ -44,6 +44,7 @@ early-header         internal/web         TestFaultInBody
 no-if-range          internal/web         TestReload|TestConformance
 believe-date         internal/web         TestEntryChanged
 raw-name             internal/web         TestOddNames
+write-unchecked      internal/output      TestSourceChanges
 "
 
 run() { # package, tests; a bug may make one hang

@@ -13,9 +13,9 @@ import (
 var errNoKernelCopy = errors.New("copying is not left to the kernel")
 
 // kernelCopy has the kernel copy n bytes of a source (copy_file_range(2)), on file systems
-// whose stamps tell whether they changed meanwhile.
+// that are trusted.
 func (w *writer) kernelCopy(ctx context.Context, f *source.File, d *device, from, n, to int64) error {
-	if !d.copies.Load() || f.Kind() != source.Local {
+	if !d.copies.Load() || !w.trusts(f) {
 		return errNoKernelCopy
 	}
 	for n > 0 {

@@ -19,6 +19,7 @@ import (
 	"vzip/internal/generation"
 	"vzip/internal/oneline"
 	"vzip/internal/seeded"
+	"vzip/internal/source"
 	"vzip/zipgen"
 )
 
@@ -262,12 +263,22 @@ func (w *writer) device(x zipgen.Extent) (*device, error) {
 		return d, nil
 	}
 	defer f.Close()
+	if !w.trusts(f) {
+		d.clones = errNotTrusted
+		return d, nil
+	}
 	d.clones = f.Clone(w.t.fd(), 0, w.t.block, x.Offset)
 	if w.t.failed(d.clones) {
 		return nil, w.t.error(d.clones)
 	}
 	return d, nil
 }
+
+// trusts tells whether bytes that nobody looked at may go into the file: because the
+// source's stamps tell of each change, or because they are read back.
+func (w *writer) trusts(f *source.File) bool { return w.ReadBack || f.Kind() == source.Local }
+
+var errNotTrusted = errors.New("its file system may not tell of every change: use --verify=crc, which reads the file back, or --reflink=auto")
 
 var errNotTried = errors.New("no file has data at a place where it could be cloned")
 
@@ -277,6 +288,8 @@ func (w *writer) notCloned(x zipgen.Extent, err error) error {
 	switch {
 	case !w.cloneable(x):
 		return fmt.Errorf("%s: entry %s can't be cloned: its data starts at byte %d, which is no multiple of the block size %d: set align: auto in the layout, or use --reflink=auto", w.t.name, name, x.Offset, w.t.block)
+	case err == errNotTrusted:
+		return fmt.Errorf("%s: entry %s can't be cloned: %w", w.t.name, name, err)
 	case errors.Is(err, unix.EXDEV):
 		return fmt.Errorf("%s: entry %s can't be cloned: its source is on another file system: name a FILE there, or use --reflink=auto", w.t.name, name)
 	case errors.Is(err, unix.EOPNOTSUPP), errors.Is(err, unix.ENOTTY), errors.Is(err, unix.ENOSYS):

@@ -36,6 +36,8 @@ func create(path string, mode os.FileMode) (*target, error) {
 	switch fi, err := os.Lstat(t.path); {
 	case err == nil && fi.IsDir():
 		return nil, fmt.Errorf("%s: is a folder: name a file in it", t.name)
+	case err == nil && fi.Mode()&fs.ModeSymlink != 0:
+		return nil, fmt.Errorf("%s: is a symbolic link that leads nowhere: remove it, or name another FILE", t.name)
 	case err == nil && !fi.Mode().IsRegular():
 		return nil, fmt.Errorf("%s: is no regular file: use vzip cat, which writes to standard output", t.name)
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
@@ -111,10 +113,17 @@ func (t *target) failed(err error) bool {
 // free returns the bytes that its file system has room for.
 func (t *target) free() int64 {
 	var s unix.Statfs_t
-	if unix.Fstatfs(t.fd(), &s) != nil || s.Bavail > math.MaxInt64/uint64(max(s.Frsize, 1)) {
+	if unix.Fstatfs(t.fd(), &s) != nil {
 		return math.MaxInt64 // writing tells
 	}
-	return int64(s.Bavail) * s.Frsize
+	blocks := s.Bavail
+	if os.Geteuid() == 0 {
+		blocks = s.Bfree
+	}
+	if blocks > math.MaxInt64/uint64(max(s.Frsize, 1)) {
+		return math.MaxInt64
+	}
+	return int64(blocks) * s.Frsize
 }
 
 func (t *target) resize(size int64) error {
