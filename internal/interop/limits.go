@@ -22,6 +22,8 @@ var limits = []limit{
 	{"busybox unzip|sqlite3.*|advzip.*|miniunzip|minizip|Node (unzipper Open.file|node-stream-zip|@endo/zip)|QuaZip|libgsf|wxWidgets wxZipInputStream|OCaml camlzip|Perl Archive::Zip|Ruby Zip::File|Erlang zip.*", "comment", unreadable, "doesn't look for the end record that far from the archive's end"},
 	{"Ruby Zip::File", "nested", unreadable, "takes the ZIP64 end record of the ZIP file inside for the archive's"},
 
+	{"Node unzipper Open.file", "aligned", unreadable, "guesses how long a local header is"},
+
 	// Names.
 	{"bsdtar.*|bsdcpio.*", "unicode", "names", "turns names into NFC"},
 	{"unar", "names", unreadable, "extracts a:b as a_b, and others on top of each other"},

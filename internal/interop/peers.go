@@ -125,6 +125,7 @@ var peers = []peer{
 	{"7-Zip", byCommand("7z", "a", "-bd", "-tzip", "-mx0", "-snl", "ARCHIVE", ".")},
 	{"Python zipfile", byCommand("python3", "-c", pythonWriter, "ARCHIVE", "COMMENT")},
 	{"Go archive/zip", byGo},
+	{"zip and zipalign", byCommand("sh", "-c", `zip -q -0 -r -y "$0.plain" . && zipalign -f 4096 "$0.plain" "$0"`, "ARCHIVE")},
 }
 
 // peerArchives makes archives of other programs when they are asked for, each
