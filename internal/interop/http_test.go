@@ -115,10 +115,10 @@ func TestWriteReport(t *testing.T) {
 		web                *webTable
 		want               string
 	}{
-		{"both", "old" + httpHeading + "old", "", mount, web, string(mount.markdown()) + web.markdown()},
+		{"both", "old" + httpHeading + "old", "", mount, web, mount.document().String() + web.markdown()},
 		{"http", "old" + httpHeading + "older", "http", nil, web, "old" + web.markdown()},
 		{"http, for the first time", "old", "http", nil, web, "old" + web.markdown()},
-		{"mount", "old" + httpHeading + "older", "mount", mount, nil, string(mount.markdown()) + httpHeading + "older"},
+		{"mount", "old" + httpHeading + "older", "mount", mount, nil, mount.document().String() + httpHeading + "older"},
 		{"nothing of it", "old" + httpHeading + "older", "http", nil, nil, "old" + httpHeading + "older"},
 	} {
 		if err := os.WriteFile(file, []byte(test.before), 0o644); err != nil {

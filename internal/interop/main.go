@@ -32,7 +32,7 @@ func main() {
 	flag.StringVar(&o.vzip, "vzip", "bin/vzip", "the program under test")
 	flag.StringVar(&o.adapters, "adapters", "internal/interop/adapters", "folder of the adapters' sources")
 	flag.StringVar(&o.out, "out", "bin/interop", "folder that the adapters were built into")
-	flag.StringVar(&o.report, "report", "", "write the tables to this Markdown file")
+	flag.StringVar(&o.report, "report", "", "write the tables to this Markdown file; what it says of readers and cases that did not run stays")
 	flag.StringVar(&o.only, "only", "", "mount or http: one of the tables alone; the report keeps the other")
 	readers := flag.String("readers", "", "only those that match this pattern")
 	cases := flag.String("cases", "", "only those that match this pattern")
@@ -158,19 +158,18 @@ func runMount(ctx context.Context, o options, w *workplace, stdout, progress io.
 
 // writeReport writes the tables that were made, and keeps the one that -only left out.
 func writeReport(o options, t *table, web *webTable) error {
-	var mount, http string
-	if o.only != "" {
-		old, err := os.ReadFile(o.report)
-		if err != nil && !errors.Is(err, os.ErrNotExist) {
-			return err
-		}
-		mount = string(old)
-		if i := strings.Index(mount, httpHeading); i >= 0 {
-			mount, http = mount[:i], mount[i:]
-		}
+	old, err := os.ReadFile(o.report)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	mount, http := string(old), ""
+	if i := strings.Index(mount, httpHeading); i >= 0 {
+		mount, http = mount[:i], mount[i:]
 	}
 	if t != nil {
-		mount = string(t.markdown())
+		d := t.document()
+		d.merge(parseDocument(mount))
+		mount = d.String()
 	}
 	if web != nil {
 		http = web.markdown()

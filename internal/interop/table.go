@@ -203,44 +203,6 @@ func (t *table) each(do func(*reader, *prepared, cell)) {
 	}
 }
 
-// markdown is the table as a document.
-func (t *table) markdown() []byte {
-	var b strings.Builder
-	fmt.Fprintf(&b, `# Who reads vzip's archives
-
-%d programs and libraries, each reading %d archives through a real mount: what they tell of names, types, sizes, CRC-32s, content,
-permissions, links, times and owners is compared with the source tree. %d of these %d readings are right; %d are limits of the reader's
-own: it fails in the same way on an archive of the same tree by another program. This file is written by `+"`make interop`"+`.
-
-A reader tells: **s**izes, **C**RC-32s, content (**d**ata), permissions (**m**odes), **l**inks, **t**imes (**T**: from the MS-DOS fields alone), **o**wners;
-**v**: only that the archive is right; **1**: the first entry alone.
-
-`, len(t.readers), len(t.cases), t.count(passed), len(t.readers)*len(t.cases), t.count(limited))
-	b.WriteString("| reader | from | tells |")
-	for _, c := range t.cases {
-		fmt.Fprintf(&b, " %s |", c.name)
-	}
-	b.WriteString("\n| --- | --- | --- |" + strings.Repeat(" --- |", len(t.cases)) + "\n")
-	for i, r := range t.readers {
-		fmt.Fprintf(&b, "| %s | %s | %s |", r.name, r.from, tellsLetters(r.tells))
-		for j := range t.cases {
-			fmt.Fprintf(&b, " %s |", map[outcome]string{passed: "✓", limited: "limit", failed: "**fails**"}[t.cells[i][j].outcome])
-		}
-		b.WriteString("\n")
-	}
-	b.WriteString("\n## The archives\n\n| archive | what is in it |\n| --- | --- |\n")
-	for _, c := range t.cases {
-		fmt.Fprintf(&b, "| %s | %s |\n", c.name, c.what)
-	}
-	b.WriteString("\n## Known limits\n\nWhat the reader did, and what it did with another program's archive of the same tree.\n\n| reader | archive | reason | with vzip's | with another's |\n| --- | --- | --- | --- | --- |\n")
-	t.each(func(r *reader, c *prepared, x cell) {
-		if x.outcome == limited {
-			fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", r.name, c.name, knownLimit(r.name, c.name).reason, cellText(x.problem), cellText(x.evidence))
-		}
-	})
-	return []byte(b.String())
-}
-
 // cellText is a message that can stand in a Markdown table.
 func cellText(s string) string {
 	return strings.NewReplacer("|", `\|`, "<", "&lt;", "`", "'", "*", `\*`).Replace(s)
