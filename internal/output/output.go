@@ -223,9 +223,11 @@ func (w *writer) prepare() error {
 			return w.notCloned(x, d.clones)
 		}
 		n := p.n
-		if p.off == x.Offset && x.Len >= wholeLen {
+		switch {
+		case w.a.Size() <= free: // enough in any case
+		case x.Len >= wholeLen && p.off == x.Offset:
 			n = w.allocated(x)
-		} else if x.Len >= wholeLen {
+		case x.Len >= wholeLen:
 			n = 0 // counted with the file's first part
 		}
 		if err := copied(n); err != nil {

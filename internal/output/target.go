@@ -45,9 +45,15 @@ func create(path string, mode os.FileMode) (*target, error) {
 	}
 	dir := filepath.Dir(t.path)
 	fd, err := unix.Open(dir, unix.O_TMPFILE|unix.O_RDWR|unix.O_CLOEXEC, uint32(mode))
+	if err == nil {
+		t.file = os.NewFile(uintptr(fd), t.path)
+		if _, err = os.Lstat(t.own()); err != nil { // there is no /proc
+			t.file.Close()
+			err = unix.EOPNOTSUPP
+		}
+	}
 	switch {
 	case err == nil:
-		t.file = os.NewFile(uintptr(fd), t.path)
 	case errors.Is(err, unix.EOPNOTSUPP), errors.Is(err, unix.EISDIR), errors.Is(err, unix.EINVAL):
 		t.temp = t.besides()
 		if t.file, err = os.OpenFile(t.temp, os.O_RDWR|os.O_CREATE|os.O_EXCL, mode); err != nil {
@@ -73,6 +79,9 @@ func (t *target) besides() string {
 }
 
 func (t *target) fd() int { return int(t.file.Fd()) }
+
+// own is a path that leads to the file without a name.
+func (t *target) own() string { return fmt.Sprintf("/proc/self/fd/%d", t.fd()) }
 
 // close takes a file away that was not committed.
 func (t *target) close() {
@@ -177,11 +186,10 @@ func (t *target) commit(size int64) error {
 		return err
 	}
 	if t.temp == "" {
-		own := fmt.Sprintf("/proc/self/fd/%d", t.fd())
-		err := unix.Linkat(unix.AT_FDCWD, own, unix.AT_FDCWD, t.path, unix.AT_SYMLINK_FOLLOW)
+		err := unix.Linkat(unix.AT_FDCWD, t.own(), unix.AT_FDCWD, t.path, unix.AT_SYMLINK_FOLLOW)
 		if errors.Is(err, unix.EEXIST) {
 			t.temp = t.besides()
-			if err = unix.Linkat(unix.AT_FDCWD, own, unix.AT_FDCWD, t.temp, unix.AT_SYMLINK_FOLLOW); err != nil {
+			if err = unix.Linkat(unix.AT_FDCWD, t.own(), unix.AT_FDCWD, t.temp, unix.AT_SYMLINK_FOLLOW); err != nil {
 				t.temp = ""
 			}
 		}
