@@ -304,6 +304,37 @@ func TestTarget(t *testing.T) {
 	nothingIn(t, dir+"/sub", "real")
 }
 
+// So it is where a file has to have a name from the start.
+func TestNamedTarget(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	for _, there := range []bool{false, true} {
+		for _, committed := range []bool{false, true} {
+			must(t, os.RemoveAll(dir+"/a"))
+			if there {
+				must(t, os.WriteFile(dir+"/a", []byte("old"), 0o644))
+			}
+			file, err := create(dir+"/a", 0o640)
+			must(t, err)
+			must(t, file.file.Close())
+			must(t, file.createNamed(0o640))
+			must(t, file.writeAt([]byte("new"), 0))
+			if committed {
+				must(t, file.commit(3))
+			}
+			file.close()
+			want := map[bool]string{true: "old"}[there]
+			if committed {
+				want = "new"
+			}
+			if got, _ := os.ReadFile(dir + "/a"); string(got) != want {
+				t.Errorf("one was there: %v; committed: %v: got %q, want %q", there, committed, got, want)
+			}
+			nothingIn(t, dir, "a")
+		}
+	}
+}
+
 // Those may read the file who may read the archive.
 func TestMode(t *testing.T) {
 	t.Parallel()

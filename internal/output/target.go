@@ -55,9 +55,8 @@ func create(path string, mode os.FileMode) (*target, error) {
 	switch {
 	case err == nil:
 	case errors.Is(err, unix.EOPNOTSUPP), errors.Is(err, unix.EISDIR), errors.Is(err, unix.EINVAL):
-		t.temp = t.besides()
-		if t.file, err = os.OpenFile(t.temp, os.O_RDWR|os.O_CREATE|os.O_EXCL, mode); err != nil {
-			return nil, t.error(err)
+		if err := t.createNamed(mode); err != nil {
+			return nil, err
 		}
 	case errors.Is(err, unix.ENOENT):
 		return nil, fmt.Errorf("%s: there is no folder %s: make it, or name another FILE", t.name, oneline.Text(dir))
@@ -71,6 +70,15 @@ func create(path string, mode os.FileMode) (*target, error) {
 	}
 	t.block = max(int64(s.Bsize), 1)
 	return t, nil
+}
+
+// createNamed makes the file where the file system has none without names.
+func (t *target) createNamed(mode os.FileMode) (err error) {
+	t.temp = t.besides()
+	if t.file, err = os.OpenFile(t.temp, os.O_RDWR|os.O_CREATE|os.O_EXCL, mode); err != nil {
+		return t.error(err)
+	}
+	return nil
 }
 
 // besides returns a name for a while, in the folder of the file.
