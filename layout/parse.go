@@ -46,6 +46,7 @@ var optionFields = fields[Options]{
 	"expose":          choice("expose", func(o *Options) *Expose { return &o.Expose }, ExposeSources, ExposeWorld),
 	"split":           (*parser).split,
 	"sidecars":        (*parser).sidecars,
+	"snapshot":        (*parser).snapshot,
 }
 
 // parse returns the layout that text says. It is nil where text is no YAML
