@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"vzip/internal/require"
@@ -85,6 +86,43 @@ func TestFrozenMeanwhile(t *testing.T) {
 				if s, err := ref.Lstat(); err != nil || s.Identity != plans[0].Identity(i) || s.Dev != plans[0].Device(i) {
 					t.Errorf("its clone is %+v, want %+v (%v)", s.Identity, plans[0].Identity(i), err)
 				}
+			}
+		})
+	}
+}
+
+// That a file system can't clone is found at the first file, if not before.
+func TestCannotClone(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ kind, want string }{
+		{"ext4", ": its file system can't clone files: name a folder on one that can (XFS, Btrfs, "},
+		{"tmpfs", ": its file system can't clone files: name a folder on one that can (XFS, Btrfs, "},
+		{"overlay", "/src/a can't be cloned: operation not supported: its file system can't clone files: name a folder on one that can (XFS, Btrfs, "},
+	} {
+		t.Run(tt.kind, func(t *testing.T) {
+			t.Parallel()
+			k := rig.Kinds[slices.IndexFunc(rig.Kinds, func(k rig.Kind) bool { return k.Name == tt.kind })]
+			require.Needs(t, append(k.Needs, "mount")...)
+			p, err := k.Make(context.Background(), t.TempDir())
+			must(t, err)
+			defer func() { must(t, p.Close()) }()
+			must(t, os.MkdirAll(p.Dir+"/src", 0o755))
+			must(t, os.Mkdir(p.Dir+"/clones", 0o755))
+			must(t, os.WriteFile(p.Dir+"/src/a", []byte("a"), 0o644))
+			must(t, os.WriteFile(p.Dir+"/src/b", []byte("b"), 0o644))
+			keeper := &snapshot.Keeper{Warn: func(s string) { t.Error(s) }}
+			defer keeper.Close()
+			l, err := Load(save(t, p.Dir, "version: 1\narchives: [{name: a.zip, snapshot: clones, entries: [{source: src}]}]\n"), env())
+			if err == nil {
+				clones := keeper.Begin()
+				_, err = l.Scan(t.Context(), ScanOptions{Snapshot: clones.Archive})
+				clones.Remove()
+			}
+			if err == nil || !strings.Contains(err.Error(), "layout.yaml:2:36: snapshot "+p.Dir+"/clones: ") || !strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), "\n") {
+				t.Errorf("got error %v", err)
+			}
+			if left, err := os.ReadDir(p.Dir + "/clones"); err != nil || len(left) > 0 {
+				t.Errorf("left: %v, %v", left, err)
 			}
 		})
 	}

@@ -177,7 +177,8 @@ func TestSnapshotKilled(t *testing.T) {
 		defer closing(t, living)
 
 		rnd := rand.New(rand.NewPCG(22, 22))
-		for range figure.N(5, 200) {
+		kills := figure.N(5, 200)
+		for range kills {
 			// At any moment of a start, whether it is ready or not.
 			cmd := vzip.Command(t.Context(), "cat", "--quiet", "--no-cache", s.layout, archive)
 			must(t, cmd.Start())
@@ -210,6 +211,9 @@ func TestSnapshotKilled(t *testing.T) {
 		must(t, held.Close())
 		closing(t, mount)
 		wantFolders(t, clones, 1)
+		if !t.Failed() {
+			figure.Print(t, "kill -9 while clones are made on %s: %d times; nothing is left after the next start", p.Name, kills)
+		}
 	})
 }
 
