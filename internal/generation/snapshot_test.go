@@ -3,6 +3,7 @@ package generation
 import (
 	"context"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -229,4 +230,49 @@ func TestFrozenNot(t *testing.T) {
 			t.Errorf("it is read from %s", ref.Path())
 		}
 	})
+}
+
+// Subvolumes are devices of their own with inode numbers of their own, and yet clone into
+// each other.
+func TestFrozenSubvolumes(t *testing.T) {
+	t.Parallel()
+	require.Needs(t, "root", "mkfs.btrfs", "mount", "btrfs")
+	k := rig.Kinds[slices.IndexFunc(rig.Kinds, func(k rig.Kind) bool { return k.Name == "btrfs" })]
+	p, err := k.Make(context.Background(), t.TempDir())
+	must(t, err)
+	t.Cleanup(func() {
+		if err := p.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	must(t, os.Mkdir(filepath.Join(p.Dir, "clones"), 0o755))
+	for _, name := range []string{"one", "two"} {
+		out, err := exec.Command("btrfs", "subvolume", "create", filepath.Join(p.Dir, name)).CombinedOutput()
+		if err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+		write(t, p.Dir, map[string]string{name + "/x": name})
+	}
+	rest()
+	text := strings.Replace(frozen, "{source: src}", "{source: one}, {source: two}", 1)
+	var r read
+	o := r.options(t, nil)
+	o.Snapshots = keeper(t)
+	first := build(t, load(t, p.Dir, text), o)
+	a := first.Archives[0]
+	one, _ := a.Find("one/x")
+	two, _ := a.Find("two/x")
+	if a.OriginInode(one) != a.OriginInode(two) || a.OriginDevice(one) == a.OriginDevice(two) {
+		t.Errorf("inodes %d and %d of devices %d and %d", a.OriginInode(one), a.OriginInode(two), a.OriginDevice(one), a.OriginDevice(two))
+	}
+	o.Before = first
+	second := build(t, load(t, p.Dir, text), o)
+	if r.files != 2 {
+		t.Errorf("%d files were read, want 2", r.files)
+	}
+	for _, g := range []*Generation{first, second} {
+		if content := checkZIP(t, g.Archives[0]); content["one/x"] != "one" || content["two/x"] != "two" {
+			t.Errorf("got %q", content)
+		}
+	}
 }
