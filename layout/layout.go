@@ -123,6 +123,11 @@ type Options struct {
 	Align         int64 // as in zipgen.Options, or AlignAuto
 	Split         int64 // size of the volumes that are shown, too, in bytes; 0: none
 	Sidecars      Sidecars
+	// Snapshot is a folder where sources are cloned, to be read there; "" for none. Load
+	// leaves an absolute path without links.
+	Snapshot string
+
+	snapshotPos pos
 }
 
 func defaultOptions() Options {
@@ -220,6 +225,7 @@ func Load(file string, env func(string) (string, bool)) (*Layout, error) {
 	if l != nil {
 		l.Path = abs
 		l.findSources(problems)
+		l.findSnapshots(problems)
 	}
 	if err := problems.orNil(); err != nil {
 		return nil, err

@@ -93,7 +93,7 @@ func TestPlanSources(t *testing.T) {
 	i := 0
 	for it := range items {
 		ref, _ := p.Source(i)
-		if got := p.Identity(i); got != it.stat.Identity || ref.Rel != it.rel || p.Device(i) != 1 || p.Inode(i) != it.stat.Ino || !p.IsFile(i) || p.HardLinked(i) {
+		if got := p.Identity(i); got != it.stat.Identity || ref.Rel != it.rel || p.Device(i) != 1 || p.OriginInode(i) != it.stat.Ino || !p.IsFile(i) || p.HardLinked(i) {
 			t.Fatalf("entry %d: got %+v, %q on %d, want %+v, %q", i, got, ref.Rel, p.Device(i), it.stat.Identity, it.rel)
 		}
 		i++

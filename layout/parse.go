@@ -47,6 +47,7 @@ var optionFields = fields[Options]{
 	"align":           (*parser).align,
 	"split":           (*parser).split,
 	"sidecars":        (*parser).sidecars,
+	"snapshot":        (*parser).snapshot,
 }
 
 // parse returns the layout that text says. It is nil where text is no YAML

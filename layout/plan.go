@@ -3,6 +3,7 @@ package layout
 import (
 	"strings"
 
+	"vzip/internal/snapshot"
 	"vzip/internal/source"
 	"vzip/zipgen"
 )
@@ -25,6 +26,8 @@ type Plan struct {
 	// sources whose entry's name does not tell it.
 	links map[int]string
 	rels  map[int]string
+	// clones, if set, are what is read in place of the sources.
+	clones *clones
 }
 
 // sources is what a plan keeps of the entries' sources. Sizes stand in the archive,
@@ -41,20 +44,22 @@ type sources struct {
 const (
 	isFile      = 1 << 0
 	hardLinked  = 1 << 1
-	deviceAt    = 2
+	unsettled   = 1 << 2 // nothing but its clone is known of it
+	deviceAt    = 3
 	deviceBits  = 16
 	mappingAt   = deviceAt + deviceBits
 	nanoseconds = 1_000_000_000
 )
 
-func (p *Plan) add(it *item, device uint16, modTime int64) {
+// add adds an item. clone is that of its file, where there are clones.
+func (p *Plan) add(it *item, device uint16, modTime int64, clone *source.Clone) {
 	i := p.count
 	if i == 0 || modTime > p.ModTime {
 		p.ModTime = modTime
 	}
 	p.count++
 	kind := uint64(it.mapping)<<mappingAt | uint64(device)<<deviceAt
-	if !it.isDir() && it.target == "" {
+	if it.isFile() {
 		kind |= isFile
 	}
 	if it.stat.Nlink > 1 {
@@ -65,6 +70,12 @@ func (p *Plan) add(it *item, device uint16, modTime int64) {
 	s.ctime.Add(uint64(id.Ctime))
 	s.btime.Add(uint64(id.Btime - id.Ctime))
 	s.ino.Add(id.Ino)
+	if p.clones != nil {
+		p.clones.add(clone.Identity)
+		if !clone.Settled {
+			kind |= unsettled
+		}
+	}
 	s.kind.Add(kind)
 	if it.target != "" {
 		if p.links == nil {
@@ -86,6 +97,9 @@ func (p *Plan) seal(a *zipgen.Archive) {
 	s := &p.sources
 	for _, c := range []*zipgen.Column{&s.mtime, &s.ctime, &s.btime, &s.ino, &s.kind} {
 		c.Seal()
+	}
+	if p.clones != nil {
+		p.clones.seal()
 	}
 }
 
@@ -120,32 +134,99 @@ func (p *Plan) IsFile(i int) bool { return p.sources.kind.At(i)&isFile != 0 }
 // Link returns the target of entry i if it is a symbolic link, otherwise "".
 func (p *Plan) Link(i int) string { return p.links[i] }
 
-// Identity returns what entry i's source file was when it was scanned.
+// Identity returns what entry i's source file was when it was scanned; with clones, what
+// its clone is.
 func (p *Plan) Identity(i int) source.Identity {
+	if c := p.clones; c != nil {
+		return p.identity(i, &c.ctime, &c.btime, &c.ino)
+	}
 	s := &p.sources
-	ctime := int64(s.ctime.At(i))
+	return p.identity(i, &s.ctime, &s.btime, &s.ino)
+}
+
+func (p *Plan) identity(i int, ctime, btime, ino *zipgen.Column) source.Identity {
+	changed := int64(ctime.At(i))
 	return source.Identity{
 		Size:  p.EntrySize(i),
-		Mtime: int64(s.mtime.At(i)) + p.EntryModTime(i)*nanoseconds,
-		Ctime: ctime, Btime: int64(s.btime.At(i)) + ctime,
-		Ino: s.ino.At(i),
+		Mtime: int64(p.sources.mtime.At(i)) + p.EntryModTime(i)*nanoseconds,
+		Ctime: changed, Btime: int64(btime.At(i)) + changed,
+		Ino: ino.At(i),
 	}
 }
 
-// Device returns the device that entry i's source file was on.
+// Device returns the device that entry i's source file was on; with clones, theirs.
 func (p *Plan) Device(i int) uint64 {
+	if p.clones != nil {
+		return p.clones.from.Dev
+	}
+	return p.device(i)
+}
+
+func (p *Plan) device(i int) uint64 {
 	return p.devices[p.sources.kind.At(i)>>deviceAt&(1<<deviceBits-1)]
 }
 
-// Inode returns the inode number of entry i's source file.
-func (p *Plan) Inode(i int) uint64 { return p.sources.ino.At(i) }
+// Frozen tells whether files are read from clones.
+func (p *Plan) Frozen() bool { return p.clones != nil }
 
-// HardLinked tells whether entry i's source file has other names.
-func (p *Plan) HardLinked(i int) bool { return p.sources.kind.At(i)&hardLinked != 0 }
+// settled tells whether what is known of entry i's source stands for the bytes that are
+// read.
+func (p *Plan) settled(i int) bool {
+	return p.clones == nil || p.sources.kind.At(i)&unsettled == 0
+}
 
-// Source returns where entry i's data comes from, and a number that tells the
-// source's root from those of the layout's other sources.
+// Origin returns where entry i's data comes from in the end: what its CRC-32 can be
+// remembered under, together with OriginIdentity. Without clones that is what Source has.
+// Where a clone was made while its source changed it is the clone, which comes only once,
+// and ok is false.
+func (p *Plan) Origin(i int) (ref source.Ref, ok bool) {
+	if ok = p.settled(i); ok {
+		ref, _ = p.origin(i)
+	} else {
+		ref, _ = p.Source(i)
+	}
+	return ref, ok
+}
+
+// OriginIdentity returns what Origin's file was when it was scanned, or cloned.
+func (p *Plan) OriginIdentity(i int) source.Identity {
+	if !p.settled(i) {
+		return p.Identity(i)
+	}
+	s := &p.sources
+	return p.identity(i, &s.ctime, &s.btime, &s.ino)
+}
+
+// OriginDevice returns the device of Origin's file.
+func (p *Plan) OriginDevice(i int) uint64 {
+	if !p.settled(i) {
+		return p.Device(i)
+	}
+	return p.device(i)
+}
+
+// OriginInode returns the inode number of Origin's file.
+func (p *Plan) OriginInode(i int) uint64 {
+	if !p.settled(i) {
+		return p.clones.ino.At(i)
+	}
+	return p.sources.ino.At(i)
+}
+
+// HardLinked tells whether Origin's file has other names.
+func (p *Plan) HardLinked(i int) bool { return p.sources.kind.At(i)&hardLinked != 0 && p.settled(i) }
+
+// Source returns where entry i's data is read, and a number that tells its root from
+// those of the layout's other sources, and of other clones.
 func (p *Plan) Source(i int) (ref source.Ref, root int) {
+	if c := p.clones; c != nil {
+		return source.Ref{Root: c.from.Root, Rel: snapshot.Rel(i), Pulse: &p.layout.Pulse}, c.number
+	}
+	return p.origin(i)
+}
+
+// origin returns the source of entry i, and the number of its root.
+func (p *Plan) origin(i int) (ref source.Ref, root int) {
 	mapping := int(p.sources.kind.At(i) >> mappingAt)
 	m := &p.archive.Mappings[mapping]
 	ref = m.ref

@@ -1,6 +1,7 @@
 package layout
 
 import (
+	"cmp"
 	"container/heap"
 	"context"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"strings"
 
 	"vzip/internal/oneline"
+	"vzip/internal/snapshot"
 	"vzip/internal/source"
 	"vzip/zipgen"
 )
@@ -28,6 +30,9 @@ type ScanOptions struct {
 	// Folder, if set, is told the absolute path of each folder before it is listed,
 	// and of the folders of sources that are files.
 	Folder func(path string)
+	// Snapshot, if set, makes folders for the clones of archives with snapshot; otherwise
+	// their sources are taken as they are.
+	Snapshot func(dir string) (*snapshot.Archive, error)
 }
 
 // Scan walks the sources and returns the archives' plans. A *Problems error has
@@ -45,7 +50,7 @@ func (l *Layout) Scan(ctx context.Context, o ScanOptions) ([]*Plan, error) {
 	defer listings.wait()
 	mounts, ways := readMounts(), map[string]*source.Stat{}
 	var plans []*Plan
-	for _, a := range archives {
+	for i, a := range archives {
 		s := &scan{
 			ctx: ctx, layout: l, a: a, problems: problems, listings: listings,
 			// Root may read all; asking would cost a system call a file.
@@ -58,8 +63,14 @@ func (l *Layout) Scan(ctx context.Context, o ScanOptions) ([]*Plan, error) {
 				}
 			},
 		}
+		if o.Snapshot != nil && a.Snapshot != "" && len(problems.List) == 0 {
+			s.leave, s.restSince = nil, 0 // a clone rests
+			if err := s.startClones(o.Snapshot, len(l.roots)+i); err != nil {
+				return nil, err
+			}
+		}
 		plans = append(plans, s.archive())
-		if err := ctx.Err(); err != nil {
+		if err := cmp.Or(ctx.Err(), s.failed); err != nil {
 			return nil, err
 		}
 	}
@@ -86,6 +97,8 @@ type scan struct {
 
 	plan    *Plan
 	builder *zipgen.Builder
+	clones  *clones // nil: files are read where they are
+	failed  error   // what ends the scan, and is no problem of the layout
 	// files are the files whose names the newest name starts with, to find those
 	// that something else needs as a folder.
 	files   []file
@@ -113,13 +126,16 @@ type file struct {
 }
 
 // stoppedEarly tells that enough is wrong: nobody reads more lines.
-func (s *scan) stoppedEarly() bool { return len(s.problems.List) > maxProblems }
+func (s *scan) stoppedEarly() bool { return len(s.problems.List) > maxProblems || s.failed != nil }
 
 func (s *scan) archive() *Plan { return s.collect(s.merged()) }
 
 // collect makes a plan of items in bytewise order, each name once.
 func (s *scan) collect(items iter.Seq[item]) *Plan {
-	s.plan = &Plan{Name: s.a.Name, layout: s.layout, archive: s.a}
+	s.plan = &Plan{Name: s.a.Name, layout: s.layout, archive: s.a, clones: s.clones}
+	if s.clones != nil {
+		defer s.clones.from.Done()
+	}
 	s.builder = zipgen.NewBuilder(zipgen.Options{
 		Comment: s.a.Comment, Owners: s.a.Owners == OwnersStore, NTFSTimes: s.a.NTFSTimes, Align: s.alignment(),
 	})
@@ -130,6 +146,14 @@ func (s *scan) collect(items iter.Seq[item]) *Plan {
 		}
 		if !s.place(&it) {
 			continue
+		}
+		var clone source.Clone
+		// With a problem nothing will be shown.
+		if s.clones != nil && it.isFile() && len(s.problems.List) == 0 {
+			var ok bool
+			if clone, ok = s.freeze(&it); !ok {
+				continue
+			}
 		}
 		e := s.entry(&it)
 		if err := s.builder.Add(e); err != nil {
@@ -146,7 +170,10 @@ func (s *scan) collect(items iter.Seq[item]) *Plan {
 			devices[it.stat.Dev] = dev
 			s.plan.devices = append(s.plan.devices, it.stat.Dev)
 		}
-		s.plan.add(&it, dev, e.ModTime)
+		s.plan.add(&it, dev, e.ModTime, &clone)
+	}
+	if s.failed != nil {
+		return nil
 	}
 	if s.moving.count > 0 {
 		s.warn("archive %s: %d files that change all the time left out because of on_busy: skip, the first is %s", s.a.Name, s.moving.count, s.moving.first)

@@ -28,6 +28,8 @@ type item struct {
 
 func (it *item) isDir() bool { return strings.HasSuffix(it.name, "/") }
 
+func (it *item) isFile() bool { return !it.isDir() && it.target == "" }
+
 // walker walks one mapping's source in the archive's order: the children of a
 // folder are sorted by name, with folders' trailing slash, so that whole paths
 // come in bytewise order.

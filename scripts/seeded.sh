@@ -31,6 +31,9 @@ tag-by-crc           internal/generation  TestTag
 volume-end           internal/generation  TestVolumeAtRandom
 same-sum             internal/generation  TestSHA256Remembered
 sum-unchecked        internal/generation  TestSHA256OfOtherBytes
+no-origin-lease      internal/generation  TestFrozenUnsettled
+keep-clones          internal/generation  TestFrozenEnds
+no-snapshot-lock     internal/snapshot    TestSweep
 torn-cache           internal/crccache    TestBrokenRecords
 anybodys-cache       internal/crccache    TestRefusedF
 links-out            internal/source      TestConfined|TestFolderBecameLink

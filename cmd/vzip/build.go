@@ -177,6 +177,7 @@ func (a *app) build(ctx context.Context, l *layout.Layout, b building) (*generat
 		MustRemember: b.mustRemember,
 		Reader:       b.reader,
 		Before:       b.before,
+		Snapshots:    &a.snapshots,
 		Folder:       b.folder,
 		Newer:        b.newer,
 		Warn:         a.warn,

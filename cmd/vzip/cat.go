@@ -2,10 +2,14 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"os"
+	"os/signal"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -64,8 +68,21 @@ func (a *app) cat(file, name string, r httpRange, f *readFlags) error {
 	if err != nil {
 		return err
 	}
-	stop() // from here on a signal ends the program at once
-	if err := copyRange(a.stdout, shown, off, n); err != nil {
+	// From here on a signal ends the program at once, but not before clones are removed.
+	reading := context.Background()
+	signals := make(chan os.Signal, 1)
+	if a.snapshots.Any() {
+		reading = ctx
+		signal.Notify(signals, syscall.SIGPIPE)
+	} else {
+		stop()
+	}
+	switch err := copyRange(reading, a.stdout, shown, off, n); {
+	case errors.Is(err, syscall.EPIPE) && reading == ctx: // as a shell tells of that signal
+		return &exitError{code: exitSignal + int(syscall.SIGPIPE)}
+	case errors.Is(err, context.Canceled):
+		return errors.New("stopped by a signal")
+	case err != nil:
 		return fmt.Errorf("%s: %w", name, err)
 	}
 	return nil
@@ -93,14 +110,17 @@ func shownAs(g *generation.Generation, name string) (*generation.File, error) {
 }
 
 // copyRange writes n bytes of a file from offset off on.
-func copyRange(w io.Writer, f *generation.File, off, n int64) error {
+func copyRange(ctx context.Context, w io.Writer, f *generation.File, off, n int64) error {
 	h, err := f.Open(false)
 	if err != nil {
 		return err
 	}
 	defer h.Close()
 	for n > 0 {
-		b, err := h.Read(context.Background(), off, int(min(n, 1<<20)))
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		b, err := h.Read(ctx, off, int(min(n, 1<<20)))
 		if err != nil {
 			return err
 		}

@@ -13,7 +13,7 @@ import (
 // canBeEarly tells whether a layout's archives can be shown before their files are
 // hashed: not where hashing may leave out some.
 func canBeEarly(l *layout.Layout) bool {
-	return !slices.ContainsFunc(l.Archives, func(a layout.Archive) bool { return a.OnBusy == layout.OnBusySkip })
+	return !slices.ContainsFunc(l.Archives, func(a layout.Archive) bool { return a.OnBusy == layout.OnBusySkip && a.Snapshot == "" })
 }
 
 // hash has the CRCs of a generation worked out while it is shown.

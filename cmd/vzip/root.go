@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"vzip/internal/generation"
+	"vzip/internal/snapshot"
 	"vzip/layout"
 )
 
@@ -68,7 +69,8 @@ type app struct {
 	log            *slog.Logger
 	handler        swapHandler // of log
 
-	reserve []*os.File // descriptors for the end of a mount
+	reserve   []*os.File // descriptors for the end of a mount
+	snapshots snapshot.Keeper
 
 	cacheDir  string
 	noCache   bool
@@ -84,6 +86,8 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	a := &app{stdin: stdin, stdout: stdout, stderr: stderr}
 	a.handler.swap(newTextHandler(stderr, slog.LevelInfo)) // until the flags are read
 	a.log = slog.New(&a.handler)
+	a.snapshots.Warn = func(text string) { a.warn(text) }
+	defer a.snapshots.Close()
 	root := a.rootCommand()
 	words, err := helperArgs(root, args)
 	if err == nil {

@@ -316,19 +316,20 @@ func (s *server) nextFromFile(ctx context.Context) (*generation.Generation, erro
 
 // checkOverlap refuses a mountpoint in a source, or a source in a mountpoint.
 func checkOverlap(ctx context.Context, dir string, l *layout.Layout, timeout time.Duration) error {
-	type result struct {
-		source   string
-		overlaps bool
-	}
-	r, err := inTime(ctx, timeout, func() result {
-		s, overlaps := vfs.Overlap(dir, l.Sources())
-		return result{s, overlaps}
+	overlap, err := inTime(ctx, timeout, func() error {
+		if s, overlaps := vfs.Overlap(dir, l.Sources()); overlaps {
+			return fmt.Errorf("the mountpoint %s and the source %s lie in each other: choose a mountpoint outside of all sources", dir, s)
+		}
+		if s, overlaps := vfs.Overlap(dir, l.Snapshots()); overlaps {
+			return fmt.Errorf("the mountpoint %s and the snapshot folder %s lie in each other: choose a mountpoint outside of it", dir, s)
+		}
+		return nil
 	})
 	if err != nil {
 		return unanswered(l.File, err)
 	}
-	if r.overlaps {
-		return mountError(fmt.Errorf("the mountpoint %s and the source %s lie in each other: choose a mountpoint outside of all sources", dir, r.source))
+	if overlap != nil {
+		return mountError(overlap)
 	}
 	return nil
 }

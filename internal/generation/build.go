@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"vzip/internal/snapshot"
 	"vzip/internal/source"
 	"vzip/internal/verified"
 	"vzip/layout"
@@ -27,6 +28,8 @@ type Options struct {
 	// Before is the generation whose CRCs are taken over where files are what they
 	// were. It may be nil.
 	Before *Generation
+	// Snapshots makes the clones of archives with snapshot; with nil their sources are read.
+	Snapshots *snapshot.Keeper
 	// Folder, if set, is told each folder of the sources before it is listed.
 	Folder func(path string)
 	// Newer, if set, tells whether waiting for files to rest is to end, because a
@@ -275,13 +278,18 @@ func (b *builder) scan(ctx context.Context, last *Generation) (*Generation, erro
 	if len(b.leave) > 0 {
 		o.Leave = func(path string) bool { return b.leave[path] }
 	}
+	clones := b.Snapshots.Begin()
+	if clones != nil {
+		o.Snapshot = clones.Archive
+	}
 	plans, err := b.layout.Scan(ctx, o)
 	if err != nil {
+		clones.Remove()
 		return nil, err
 	}
 	b.at.leave(b.folder)
 	g := New(plans, b.Reader, b.Report)
-	g.cache = b.Cache
+	g.cache, g.clones = b.Cache, clones
 	for _, before := range []*Generation{b.Before, last} {
 		if before != nil {
 			g.inherit(before)
@@ -330,8 +338,16 @@ func unsettled(err error) bool {
 // onBusy returns the strictest policy of the archives that have a file.
 func (g *Generation) onBusy(group int) layout.OnBusy {
 	policy := layout.OnBusySkip
-	for _, f := range g.members(group) {
-		switch g.Archives[f.archive].OnBusy() {
+	for i, f := range g.members(group) {
+		a := g.Archives[f.archive]
+		switch {
+		case !a.Frozen():
+		case i == 0: // that is the one which is read, and nobody should write to a clone
+			return layout.OnBusyFail
+		default:
+			continue
+		}
+		switch a.OnBusy() {
 		case layout.OnBusyFail:
 			return layout.OnBusyFail
 		case layout.OnBusyWait:

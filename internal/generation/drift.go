@@ -272,7 +272,7 @@ func (g *Generation) compareNow(key uint64, x drift, begin time.Time, buf []byte
 	if now, err := f.Identity(); err != nil || now != is {
 		return is, false, errMoves
 	}
-	if g.cache != nil && atRest && is.Ctime < time.Now().UnixNano() {
+	if a, _ := g.at(key); g.cache != nil && !a.Frozen() && atRest && is.Ctime < time.Now().UnixNano() {
 		g.remember(ref, is, key)
 	}
 	return is, true, nil

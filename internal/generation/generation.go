@@ -21,6 +21,8 @@ import (
 	"vzip/internal/crccache"
 	"vzip/internal/manifest"
 	"vzip/internal/oneline"
+	"vzip/internal/seeded"
+	"vzip/internal/snapshot"
 	"vzip/internal/source"
 	"vzip/internal/verified"
 	"vzip/layout"
@@ -34,7 +36,8 @@ type Generation struct {
 	groups []uint32 // where each run of equal files starts in files
 
 	reader *verified.Reader
-	cache  *crccache.Cache // nil: remember nothing
+	cache  *crccache.Cache  // nil: remember nothing
+	clones *snapshot.Clones // of archives with snapshot; nil: none
 	// report takes each entry's read error once.
 	report   func(error)
 	mu       sync.Mutex
@@ -94,6 +97,9 @@ func (g *Generation) Close() {
 		}
 		if g.reader != nil {
 			g.reader.Forget(g)
+		}
+		if g.clones != nil && !seeded.On("keep-clones") {
+			go g.clones.Remove() // a reader who closes a file should not wait for that
 		}
 	}
 }

@@ -56,8 +56,8 @@ func (g *Generation) sortFiles() {
 	for i, f := range g.files {
 		p := g.Archives[f.archive].Plan
 		first := g.files[0]
-		oneDevice = oneDevice && p.Device(int(f.entry)) == g.Archives[first.archive].Plan.Device(int(first.entry))
-		sorted[i] = numbered{p.Inode(int(f.entry)), f}
+		oneDevice = oneDevice && p.OriginDevice(int(f.entry)) == g.Archives[first.archive].OriginDevice(int(first.entry))
+		sorted[i] = numbered{p.OriginInode(int(f.entry)), f}
 	}
 	slices.SortFunc(sorted, func(a, b numbered) int {
 		if a.ino != b.ino && oneDevice {
@@ -76,9 +76,9 @@ func (g *Generation) sortFiles() {
 func (g *Generation) compare(a, b file) int { return compare(g, a, g, b) }
 
 func compare(g *Generation, a file, h *Generation, b file) int {
-	x, y := g.identity(a), h.identity(b)
+	x, y := g.originIdentity(a), h.originIdentity(b)
 	c := cmp.Or(
-		cmp.Compare(g.Archives[a.archive].Plan.Device(int(a.entry)), h.Archives[b.archive].Plan.Device(int(b.entry))),
+		cmp.Compare(g.Archives[a.archive].OriginDevice(int(a.entry)), h.Archives[b.archive].OriginDevice(int(b.entry))),
 		cmp.Compare(x.Ino, y.Ino), cmp.Compare(x.Size, y.Size),
 		cmp.Compare(x.Mtime, y.Mtime), cmp.Compare(x.Ctime, y.Ctime), cmp.Compare(x.Btime, y.Btime),
 	)
@@ -92,13 +92,23 @@ func compare(g *Generation, a file, h *Generation, b file) int {
 	case h.hardLinked(b):
 		return -1
 	}
-	return strings.Compare(g.ref(a).Path(), h.ref(b).Path())
+	from, _ := g.origin(a)
+	there, _ := h.origin(b)
+	return strings.Compare(from.Path(), there.Path())
 }
 
-func (g *Generation) inode(f file) uint64 { return g.Archives[f.archive].Plan.Inode(int(f.entry)) }
+func (g *Generation) inode(f file) uint64 { return g.Archives[f.archive].OriginInode(int(f.entry)) }
 
 func (g *Generation) hardLinked(f file) bool {
 	return g.Archives[f.archive].HardLinked(int(f.entry))
+}
+
+func (g *Generation) origin(f file) (ref source.Ref, ok bool) {
+	return g.Archives[f.archive].Origin(int(f.entry))
+}
+
+func (g *Generation) originIdentity(f file) source.Identity {
+	return g.Archives[f.archive].OriginIdentity(int(f.entry))
 }
 
 func (g *Generation) identity(f file) source.Identity {
@@ -202,10 +212,7 @@ func (g *Generation) Hash(ctx context.Context, o HashOptions, at *places) (err, 
 				return
 			}
 			g.setSum(int(todo[i]), sum)
-			if id := g.identity(f); o.Cache != nil && (id.Ctime < time.Now().UnixNano() || seeded.On("trust-future")) {
-				// A failed cache says so again in Flush.
-				_ = o.Cache.Add(crccache.Record{Key: crccache.KeyOf(g.ref(f).Path()), Identity: id, Sum: sum})
-			}
+			_ = remember(o.Cache, g.Archives[f.archive], int(f.entry), sum)
 		},
 		Progress: o.Progress,
 	})
@@ -220,6 +227,19 @@ func (g *Generation) Hash(ctx context.Context, o HashOptions, at *places) (err, 
 		return failed, cacheErr
 	}
 	return nil, cacheErr
+}
+
+// remember adds a sum to a cache, and tells whether it did: not where times mean nothing,
+// or the source was changing when it was cloned.
+func remember(c *crccache.Cache, a *Archive, i int, sum checksum.Sum) bool {
+	from, ok := a.Origin(i)
+	id := a.OriginIdentity(i)
+	if c == nil || !ok || id.Ctime >= time.Now().UnixNano() && !seeded.On("trust-future") {
+		return false
+	}
+	// A failed cache says so again in Flush.
+	_ = c.Add(crccache.Record{Key: crccache.KeyOf(from.Path()), Identity: id, Sum: sum})
+	return true
 }
 
 // fileError is the failure to work out the CRC-32 of a file.

@@ -7,8 +7,6 @@ import (
 	"time"
 
 	"vzip/internal/checksum"
-	"vzip/internal/crccache"
-	"vzip/internal/seeded"
 	"vzip/internal/source"
 	"vzip/layout"
 )
@@ -52,7 +50,7 @@ func (h *hashing) end(j *job, sum checksum.Sum, err error) {
 	j.outcome.end(err)
 	if err == nil {
 		h.g.reader.Answered(h.g, j.key)
-		h.remember(ref, id, sum)
+		h.remember(j.key, sum)
 	}
 	if h.unknown == 0 && h.adding == 0 {
 		h.finish()
@@ -60,15 +58,15 @@ func (h *hashing) end(j *job, sum checksum.Sum, err error) {
 }
 
 // remember adds a sum to the cache. It lets go of the lock meanwhile.
-func (h *hashing) remember(ref source.Ref, id source.Identity, sum checksum.Sum) {
-	if h.Cache == nil || id.Ctime >= time.Now().UnixNano() && !seeded.On("trust-future") {
+func (h *hashing) remember(key uint64, sum checksum.Sum) {
+	if h.Cache == nil {
 		return
 	}
 	h.adding++
 	h.mu.Unlock()
-	// A failed cache says so again in Flush.
-	_ = h.Cache.Add(crccache.Record{Key: crccache.KeyOf(ref.Path()), Identity: id, Sum: sum})
-	h.dirty.Store(true)
+	if a, i := h.g.at(key); remember(h.Cache, a, i, sum) {
+		h.dirty.Store(true)
+	}
 	h.mu.Lock()
 	h.adding--
 }

@@ -161,8 +161,8 @@ func (a *Archive) state() (uint64, error) {
 		if !a.IsFile(i) {
 			continue
 		}
-		ref, _ := a.Plan.Source(i)
-		id := a.Identity(i)
+		ref, _ := a.Origin(i)
+		id := a.OriginIdentity(i)
 		if seeded.On("same-state") {
 			id = source.Identity{Size: id.Size}
 		}

@@ -64,7 +64,9 @@ func (g *Generation) recall(c *crccache.Cache) (damaged int, err error) {
 	want := newWanted(len(g.files) + len(g.Archives))
 	for i := range g.groups {
 		for _, f := range g.members(i) {
-			want.add(crccache.KeyOf(g.ref(f).Path()), uint32(i))
+			if from, ok := g.origin(f); ok {
+				want.add(crccache.KeyOf(from.Path()), uint32(i))
+			}
 		}
 	}
 	for i, a := range g.Archives {
@@ -75,7 +77,7 @@ func (g *Generation) recall(c *crccache.Cache) (damaged int, err error) {
 		for n := range want.find(&r.Key) {
 			if n >= archiveGroup {
 				g.Archives[n-archiveGroup].prior = publishedOf(r)
-			} else if group := int(n); recorded(g.identity(g.members(group)[0]), r.Identity) {
+			} else if group := int(n); recorded(g.originIdentity(g.members(group)[0]), r.Identity) {
 				sum := r.Sum
 				sum.Blocks = slices.Clone(sum.Blocks)
 				g.setSum(group, sum)

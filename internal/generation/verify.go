@@ -48,6 +48,7 @@ func (v *Verifier) Result() Verified {
 // Run does it for the sources of a layout. The error tells why it could not look at all
 // of them; a file that is different, or can't be read, is none.
 func (v *Verifier) Run(ctx context.Context, l *layout.Layout, o Options) error {
+	o.Snapshots = nil // what the clones are made of is to be compared
 	b := newBuilder(l, o)
 	g, err := b.inTime(ctx, func(ctx context.Context) (*Generation, error) {
 		g, err := b.scan(ctx, nil)

@@ -1,6 +1,7 @@
 package rig
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -19,6 +20,7 @@ type Kind struct {
 	Needs []string
 	// Coarse file systems stamp whole seconds.
 	Coarse bool
+	Size   int64    // of its image, in bytes; 0: imageSize
 	mkfs   []string // the command that makes it, in an image; none for tmpfs
 	mount  string   // type
 	upper  bool     // an overlay on it
@@ -75,7 +77,7 @@ func (p *Place) make(ctx context.Context, dir string) error {
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(f.Truncate(imageSize), f.Close()); err != nil {
+	if err := errors.Join(f.Truncate(cmp.Or(p.Size, imageSize)), f.Close()); err != nil {
 		return err
 	}
 	if err := run(ctx, p.mkfs[0], append(p.mkfs[1:len(p.mkfs):len(p.mkfs)], p.image)...); err != nil {

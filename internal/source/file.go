@@ -67,16 +67,21 @@ func (f *File) Close() error { return unix.Close(f.fd) }
 // whether the bytes were still those of a state seen before: the kernel stamps a
 // change before it lets the new data be seen.
 func (f *File) Identity() (Identity, error) {
+	s, err := f.stat()
+	return s.Identity, err
+}
+
+func (f *File) stat() (Stat, error) {
 	f.ref.ask()
 	s, err := statAt(f.fd, "", unix.AT_EMPTY_PATH)
 	f.ref.answered()
 	if err != nil {
-		return Identity{}, fmt.Errorf("%s: statx: %w", f.ref.Path(), err)
+		return Stat{}, fmt.Errorf("%s: statx: %w", f.ref.Path(), err)
 	}
 	if !s.IsRegular() {
-		return Identity{}, &ChangedError{Path: f.ref.Path(), What: "it is no regular file any more"}
+		return Stat{}, &ChangedError{Path: f.ref.Path(), What: "it is no regular file any more"}
 	}
-	return s.Identity, nil
+	return s, nil
 }
 
 // Check compares the open file with an identity seen before.

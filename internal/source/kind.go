@@ -77,14 +77,19 @@ func (e *BusyError) Error() string {
 // file open for writing; file systems without leases, and other users' files,
 // are taken for not busy.
 func (f *File) Busy() error {
-	_, err := unix.FcntlInt(uintptr(f.fd), unix.F_SETLEASE, unix.F_RDLCK)
-	switch err {
-	case nil:
-		_, _ = unix.FcntlInt(uintptr(f.fd), unix.F_SETLEASE, unix.F_UNLCK)
-	case unix.EAGAIN:
+	if f.lease() == unix.EAGAIN {
 		return &BusyError{f.ref.Path()}
 	}
 	return nil
+}
+
+// lease takes a lease for a moment, or returns why it can't be had.
+func (f *File) lease() error {
+	_, err := unix.FcntlInt(uintptr(f.fd), unix.F_SETLEASE, unix.F_RDLCK)
+	if err == nil {
+		_, _ = unix.FcntlInt(uintptr(f.fd), unix.F_SETLEASE, unix.F_UNLCK)
+	}
+	return err
 }
 
 // OpenLimit is how many sources may be open at once: part of what the process may
