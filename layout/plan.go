@@ -1,6 +1,7 @@
 package layout
 
 import (
+	"slices"
 	"strings"
 
 	"vzip/internal/source"
@@ -25,6 +26,10 @@ type Plan struct {
 	// sources whose entry's name does not tell it.
 	links map[int]string
 	rels  map[int]string
+	// sparse are the entries, in order, whose sources take less room than they have
+	// bytes; saved is how many bytes less.
+	sparse []uint32
+	saved  zipgen.Column
 }
 
 // sources is what a plan keeps of the entries' sources. Sizes stand in the archive,
@@ -66,6 +71,10 @@ func (p *Plan) add(it *item, device uint16, modTime int64) {
 	s.btime.Add(uint64(id.Btime - id.Ctime))
 	s.ino.Add(id.Ino)
 	s.kind.Add(kind)
+	if saved := it.stat.Saved(); kind&isFile != 0 && saved >= leastHole {
+		p.sparse = append(p.sparse, uint32(i))
+		p.saved.Add(uint64(saved))
+	}
 	if it.target != "" {
 		if p.links == nil {
 			p.links = map[int]string{}
@@ -83,8 +92,9 @@ func (p *Plan) add(it *item, device uint16, modTime int64) {
 // seal ends adding.
 func (p *Plan) seal(a *zipgen.Archive) {
 	p.Archive = a
+	p.sparse = slices.Clip(p.sparse)
 	s := &p.sources
-	for _, c := range []*zipgen.Column{&s.mtime, &s.ctime, &s.btime, &s.ino, &s.kind} {
+	for _, c := range []*zipgen.Column{&s.mtime, &s.ctime, &s.btime, &s.ino, &s.kind, &p.saved} {
 		c.Seal()
 	}
 }
