@@ -70,7 +70,7 @@ func TestFullLayout(t *testing.T) {
 	wantLines(t, show(t, plans[1]), []string{"renamed = file"})
 	wantLines(t, show(t, plans[2]), nil)
 	wantLines(t, warnings, []string{
-		l.File + `:37: include pattern "**/*.iso" matches nothing in ` + dir + "/src",
+		l.File + `:39: include pattern "**/*.iso" matches nothing in ` + dir + "/src",
 		"archive nightly/empty.zip is empty",
 	})
 	if got := plans[2].ModTime; got != 315532800 {

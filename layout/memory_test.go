@@ -29,6 +29,7 @@ func synthetic(n int) iter.Seq[item] {
 				Size: rnd.Int64N(100_000), Ino: 1000 + uint64(i) + rnd.Uint64N(50),
 				Btime: born, Ctime: born + rnd.Int64N(100_000), Mtime: unpacked - rnd.Int64N(3e8)*1e9,
 			}}
+			it.stat.Blocks = uint64(it.stat.Size)/4096*8 + 8
 			if !yield(it) {
 				return
 			}

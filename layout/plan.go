@@ -1,6 +1,7 @@
 package layout
 
 import (
+	"slices"
 	"strings"
 
 	"vzip/internal/snapshot"
@@ -28,6 +29,10 @@ type Plan struct {
 	rels  map[int]string
 	// clones, if set, are what is read in place of the sources.
 	clones *clones
+	// sparse are the entries, in order, whose sources take less room than they have
+	// bytes; saved is how many bytes less.
+	sparse []uint32
+	saved  zipgen.Column
 }
 
 // sources is what a plan keeps of the entries' sources. Sizes stand in the archive,
@@ -77,6 +82,10 @@ func (p *Plan) add(it *item, device uint16, modTime int64, clone *source.Clone) 
 		}
 	}
 	s.kind.Add(kind)
+	if saved := it.stat.Saved(); kind&isFile != 0 && saved >= leastHole {
+		p.sparse = append(p.sparse, uint32(i))
+		p.saved.Add(uint64(saved))
+	}
 	if it.target != "" {
 		if p.links == nil {
 			p.links = map[int]string{}
@@ -94,8 +103,9 @@ func (p *Plan) add(it *item, device uint16, modTime int64, clone *source.Clone) 
 // seal ends adding.
 func (p *Plan) seal(a *zipgen.Archive) {
 	p.Archive = a
+	p.sparse = slices.Clip(p.sparse)
 	s := &p.sources
-	for _, c := range []*zipgen.Column{&s.mtime, &s.ctime, &s.btime, &s.ino, &s.kind} {
+	for _, c := range []*zipgen.Column{&s.mtime, &s.ctime, &s.btime, &s.ino, &s.kind, &p.saved} {
 		c.Seal()
 	}
 	if p.clones != nil {

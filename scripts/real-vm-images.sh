@@ -69,6 +69,40 @@ for name, source in sources.items():
     print(f"    {name}: {len(places) + 2} reads equal the source ({zeros} of them holes), CRC-32 {info.CRC:08x}")
 PYTHON
 
+say "Copies by programs that look for holes"
+timed() {
+	local begin=$EPOCHREALTIME
+	run "$1"
+	python3 -c "print(f'    {$EPOCHREALTIME - $begin:.1f} s')"
+}
+timed "cp --sparse=auto zips/vm-images.zip copy.zip"
+timed "tar -C zips -Scf copy.tar vm-images.zip"
+mkdir tar
+timed "tar -C tar -Sxf copy.tar"
+run "du -h --apparent-size zips/vm-images.zip && du -h zips/vm-images.zip copy.zip copy.tar tar/vm-images.zip"
+python3 - <<'PYTHON' || fail "a copy differs from the archive"
+import os
+def data(fd):
+    at, size = 0, os.fstat(fd).st_size
+    while at < size:
+        try:
+            at = os.lseek(fd, at, os.SEEK_DATA)
+        except OSError: # ENXIO: a hole up to the end
+            return
+        end = os.lseek(fd, at, os.SEEK_HOLE)
+        yield from ((off, min(1 << 20, end - off)) for off in range(at, end, 1 << 20))
+        at = end
+archive = os.open("zips/vm-images.zip", os.O_RDONLY)
+for name in "copy.zip", "tar/vm-images.zip":
+    copy, total = os.open(name, os.O_RDONLY), 0
+    assert os.fstat(copy).st_size == os.fstat(archive).st_size
+    for fd in archive, copy: # what is data in neither of them is zeros in both
+        for off, n in data(fd):
+            assert os.pread(copy, n, off) == os.pread(archive, n, off), f"{name} differs at {off}"
+            total += n
+    print(f"    {name}: {total} bytes that are data in it, or in the archive, are equal")
+PYTHON
+
 peak=$(memory VmHWM)
 echo
 echo "  the daemon took at most $peak MiB of memory (limit $limit)"

@@ -15,6 +15,8 @@ stat-before          internal/verified    TestStateAfterBytes
 old-descriptor       internal/verified    TestReplacedAndBack
 no-breaker           internal/verified    TestBreaker
 no-slots             internal/verified    TestSlots
+hole-unchecked       internal/verified    TestSeekPunched
+hole-of-another      internal/verified    TestSeekDrifted
 no-lease-probe       internal/generation  TestOpenAtRest|TestOnBusy
 no-wait              internal/generation  TestOpenAtRest
 no-check-after-hash  internal/generation  TestChangesAfterRead

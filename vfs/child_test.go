@@ -26,6 +26,7 @@ import (
 // mount and reads it too may wait for itself.
 var children = map[string]func(args []string) error{
 	"read":    readMain,
+	"seek":    seekMain,
 	"serve":   serveMain,
 	"follow":  followMain,
 	"storm":   stormMain,
@@ -59,6 +60,27 @@ func readMain(args []string) error {
 		fmt.Fprintf(out, "%d %d\n%s", errno, len(data), data)
 	}
 	return out.Flush()
+}
+
+// seekMain does an lseek(2) for each OFFSET:WHENCE in a file, and writes the error number
+// and the offset.
+func seekMain(args []string) error {
+	fd, err := unix.Open(args[0], unix.O_RDONLY, 0)
+	if err != nil {
+		return err
+	}
+	for _, arg := range args[1:] {
+		var off int64
+		var whence int
+		if _, err := fmt.Sscanf(arg, "%d:%d", &off, &whence); err != nil {
+			return err
+		}
+		at, err := unix.Seek(fd, off, whence)
+		var errno unix.Errno
+		errors.As(err, &errno)
+		fmt.Println(int(errno), at)
+	}
+	return nil
 }
 
 // readWays are the ways to read one part of a file. copy_file_range(2) is none: from

@@ -11,6 +11,7 @@ import (
 
 	"github.com/hanwen/go-fuse/v2/fs"
 	"github.com/hanwen/go-fuse/v2/fuse"
+	"golang.org/x/sys/unix"
 
 	"vzip/internal/oneline"
 	"vzip/internal/seeded"
@@ -84,7 +85,7 @@ func (n *file) attr(out *fuse.Attr) {
 	out.Uid, out.Gid = f.UID, f.GID
 	out.Nlink = 1
 	out.Size = uint64(n.size)
-	out.Blocks = blocks(n.size)
+	out.Blocks = f.blocks()
 	out.Blksize = blockSize
 	setTimes(out, f.ModTime)
 }
@@ -97,6 +98,7 @@ type handle struct {
 
 var (
 	_ fs.FileReader   = (*handle)(nil)
+	_ fs.FileLseeker  = (*handle)(nil)
 	_ fs.FileReleaser = (*handle)(nil)
 )
 
@@ -123,12 +125,41 @@ func (h *handle) Read(ctx context.Context, dest []byte, off int64) (_ fuse.ReadR
 		return x, 0
 	case err == nil:
 		data.Release()
-	case errors.Is(err, syscall.ESTALE):
-		return nil, syscall.ESTALE
-	case errors.Is(err, context.Canceled) && r.Err() != nil:
-		return nil, syscall.EINTR
 	}
-	return nil, syscall.EIO
+	return nil, r.errno(err)
+}
+
+// Lseek answers SEEK_DATA and SEEK_HOLE, the only ones that the kernel asks for.
+func (h *handle) Lseek(ctx context.Context, off uint64, whence uint32) (_ uint64, errno syscall.Errno) {
+	defer h.file.tree.recover("looking for holes in", h.file.path, &errno)
+	switch {
+	case whence != unix.SEEK_DATA && whence != unix.SEEK_HOLE:
+		return 0, syscall.EINVAL
+	case off >= uint64(h.file.size): // a negative one, too
+		return 0, syscall.ENXIO
+	}
+	r := newRequest(ctx)
+	err := errUnfinished // if it panics
+	defer func() { r.finish(err == nil) }()
+	at, err := h.Handle.Seek(r, int64(off), int(whence))
+	switch {
+	case err != nil:
+		return 0, r.errno(err)
+	case at == h.file.size && whence == unix.SEEK_DATA:
+		return 0, syscall.ENXIO
+	}
+	return uint64(at), 0
+}
+
+// errno is what the caller gets for an error of its request.
+func (r *request) errno(err error) syscall.Errno {
+	switch {
+	case errors.Is(err, syscall.ESTALE):
+		return syscall.ESTALE
+	case errors.Is(err, context.Canceled) && r.Err() != nil:
+		return syscall.EINTR
+	}
+	return syscall.EIO
 }
 
 var errUnfinished = errors.New("the read did not end")

@@ -282,6 +282,15 @@ func (c static) Read(_ context.Context, off int64, n int) (Data, error) {
 	})
 }
 
+func (c static) Seek(_ context.Context, off int64, whence int) (int64, error) {
+	return c.ReaderAt.(seeker).seek(off, whence)
+}
+
+// seeker is an io.ReaderAt that tells of holes.
+type seeker interface {
+	seek(off int64, whence int) (int64, error)
+}
+
 func (c static) Close() {}
 
 // inMemory are bytes that are wrong once they were released.

@@ -179,6 +179,11 @@ func (f *faulty) Read(_ context.Context, off int64, n int) (Data, error) {
 	})
 }
 
+func (f *faulty) Seek(_ context.Context, off int64, _ int) (int64, error) {
+	f.reads()
+	return off, nil
+}
+
 func (f *faulty) Close() { f.closes() }
 
 // nothing is a content whose Open gives neither a handle nor an error.
@@ -227,6 +232,8 @@ func TestVFSPanics(t *testing.T) {
 				t.Errorf("%s: got error %v", tt.name, err)
 			case tt.opens && strings.HasPrefix(string(out), "0 100\n") != tt.reads:
 				t.Errorf("%s: got %.20q", tt.name, out)
+			case tt.opens && mustRun(t, "/proc/self/exe", "seek", path, fmt.Sprintf("5:%d", unix.SEEK_DATA)) != map[bool]string{true: "0 5", false: fmt.Sprintf("%d -1", unix.EIO)}[tt.reads]:
+				t.Errorf("%s: lseek does not do as read does", tt.name)
 			case tt.opens && !tt.reads && string(out) != fmt.Sprintf("%d 0\n", unix.EIO):
 				t.Errorf("%s: got %.20q, want %v", tt.name, out, unix.EIO)
 			}

@@ -2,6 +2,7 @@ package vfs
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -36,6 +37,11 @@ func (w *waiting) Read(ctx context.Context, off int64, n int) (Data, error) {
 		w.ended <- ctx.Err()
 		return nil, ctx.Err()
 	}
+}
+
+func (w *waiting) Seek(ctx context.Context, off int64, _ int) (int64, error) {
+	_, err := w.Read(ctx, off, 1)
+	return off, err
 }
 
 // A killed reader gives its place free at once; a signal that a reader handles does
@@ -93,6 +99,15 @@ func TestVFSInterrupt(t *testing.T) {
 	}
 	if err := <-w.ended; err != context.Canceled {
 		t.Errorf("ended: got error %v", err)
+	}
+
+	cmd = start("/proc/self/exe", "seek", path, fmt.Sprintf("0:%d", unix.SEEK_HOLE))
+	must(t, cmd.Process.Kill())
+	if err := cmd.Wait(); err == nil {
+		t.Error("who was killed while it looked for holes ended well")
+	}
+	if err := <-w.ended; err != context.Canceled {
+		t.Errorf("lseek: got error %v", err)
 	}
 
 	cmd = start(handles...)

@@ -149,7 +149,7 @@ func (t *tree) build(files []File) *generation {
 		parent := t.folderAt(g, old, path.Dir(f.Path))
 		parent.add(path.Base(f.Path), entry{t.fileFor(f, old), f}, syscall.S_IFREG)
 		g.nodes++
-		g.blocks += blocks(f.Size)
+		g.blocks += f.blocks()
 		for p := path.Dir(f.Path); ; p = path.Dir(p) {
 			g.dirs[p].modTime = max(g.dirs[p].modTime, f.ModTime)
 			if p == "." {

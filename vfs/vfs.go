@@ -18,6 +18,7 @@ import (
 type File struct {
 	Path    string // below the mountpoint, slash-separated
 	Size    int64
+	Holes   int64 // how many of its bytes take no room, for st_blocks
 	ModTime int64 // seconds since 1970
 	// Inode is the content's number, 2 or more, below 2^63; taken numbers move on
 	// to the next free one. One path with one number is one file: the kernel keeps
@@ -45,6 +46,10 @@ type Handle interface {
 	// as EIO. ctx ends when nobody waits for the answer any more; an error that wraps
 	// its own then ends the request. ctx must not be used after the return.
 	Read(ctx context.Context, off int64, n int) (Data, error)
+	// Seek returns the smallest offset from off on, 0 <= off < the file's size, that is
+	// in a hole (SEEK_HOLE of lseek(2)) or is not (SEEK_DATA); the size where there is
+	// none. Errors are as those of Read, and so is ctx.
+	Seek(ctx context.Context, off int64, whence int) (int64, error)
 	// Close is called once, when the last descriptor is closed, or the mount ends.
 	Close()
 }
@@ -67,8 +72,11 @@ const (
 	statUnit = 512
 )
 
-// blocks is st_blocks of a file of size bytes.
-func blocks(size int64) uint64 { return (uint64(size) + statUnit - 1) / statUnit }
+// blocks is st_blocks of a file: with less of them than size makes, programs look for
+// holes. tar takes a file that has none for one hole.
+func (f *File) blocks() uint64 {
+	return uint64(max(min(f.Size, 1), f.Size-f.Holes)+statUnit-1) / statUnit
+}
 
 // logWriter makes lines of go-fuse's own log messages.
 type logWriter func(string)

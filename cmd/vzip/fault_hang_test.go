@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"os"
 	"os/exec"
 	"slices"
 	"strings"
@@ -315,4 +316,114 @@ func TestFaultSlowSource(t *testing.T) {
 	}
 	timesOf(t, "slow source", slow.outcomes())
 	figure.Print(t, "slow source (%v a read, 16 readers): reads of 7 others %v (before: %v)", delay, during, quiet)
+}
+
+// Who looks for holes in a source that hangs is told of none, in time, and gets the error
+// at the read that follows. Others go on.
+func TestFaultHungSeek(t *testing.T) {
+	t.Parallel()
+	f := newFaulty(t, map[string]int{"hung/file": 1 << 20, "good/file": 1 << 20})
+	for _, name := range []string{"hung", "good"} {
+		must(t, os.Truncate(f.plain+"/"+name+"/file", 64<<20))
+	}
+	d := f.mount(f.layout(f.bad, "good"), "--source-timeout", sourceTimeout.String())
+	seek := func(archive string, whence int) (at int64, took time.Duration, err error) {
+		t.Helper()
+		fd, err := unix.Open(d.mnt+"/"+archive, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+		must(t, err)
+		defer unix.Close(fd)
+		begin := time.Now()
+		at, err = unix.Seek(fd, 2<<20, whence)
+		return at, time.Since(begin), err
+	}
+	data, _, err := seek("hung.zip", unix.SEEK_DATA)
+	if err != nil || data < 64<<20 {
+		t.Fatalf("got data at %d and error %v, want it behind a hole: %s", data, err, d.text())
+	}
+	id := f.add(faultfs.Rule{Path: "hung/**", Ops: []faultfs.Op{faultfs.Lseek, faultfs.Read}, Hang: true})
+	for _, whence := range []int{unix.SEEK_HOLE, unix.SEEK_DATA} {
+		want := int64(2 << 20)
+		if whence == unix.SEEK_HOLE {
+			want = d.size("hung.zip")
+		}
+		at, took, err := seek("hung.zip", whence)
+		if err != nil || at != want || took > sourceTimeout+slack {
+			t.Errorf("lseek of a source that hangs: got %d and error %v after %v, want %d within %v", at, err, took, want, sourceTimeout)
+		}
+		if at, took, err := seek("good.zip", whence); err != nil || took > sourceTimeout/2 {
+			t.Errorf("lseek of another: got %d and error %v after %v", at, err, took)
+		}
+	}
+	_, err = d.pread("hung.zip", 2<<20, 4096)
+	wantErrno(t, "a read after that", err, unix.EIO)
+	if f.state().Hits[id] == 0 {
+		t.Error("nothing hung")
+	}
+	if took := timeOf(t, "ls", "-l", d.mnt); took > time.Second {
+		t.Errorf("ls -l took %v", took)
+	}
+	d.wantLines(1, "hung.zip", `"file"`, "no answer within")
+	f.clear()
+	for end := time.Now().Add(slack); ; time.Sleep(50 * time.Millisecond) {
+		at, _, err := seek("hung.zip", unix.SEEK_DATA)
+		if err == nil && at == data {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatalf("after the release: got %d and error %v, want %d", at, err, data)
+		}
+	}
+}
+
+// A source that hangs once, when holes are looked for, costs time alone. An error there
+// would have GNU tar write an archive that it can't read, and exit 0.
+func TestFaultHungSeekOnce(t *testing.T) {
+	t.Parallel()
+	require.Needs(t, "bsdtar")
+	f := newFaulty(t, map[string]int{"a/a": 1 << 20, "a/b": 1 << 20})
+	for _, name := range []string{"a", "b"} {
+		must(t, os.Truncate(f.plain+"/a/"+name, 8<<20))
+	}
+	d := f.mount(f.layout(f.bad), "--source-timeout", "1s")
+	must(t, os.WriteFile(f.dir+"/want", f.oracle("a.zip"), 0o644))
+	for _, command := range []string{
+		"cp $M/a.zip $O",
+		"tar -C $M -Scf $O/a.tar a.zip && tar -C $O -xf $O/a.tar",
+		"bsdtar -C $M -cf $O/a.tar a.zip && bsdtar -C $O -xf $O/a.tar",
+	} {
+		must(t, os.Mkdir(f.dir+"/out", 0o755))
+		id := f.add(faultfs.Rule{Path: "a/b", Ops: []faultfs.Op{faultfs.Lseek}, Hang: true, Times: 1})
+		cmd := exec.CommandContext(t.Context(), "sh", "-c", command+" && cmp $O/a.zip $O/../want")
+		cmd.Env = append(os.Environ(), "M="+d.mnt, "O="+f.dir+"/out")
+		if out, err := cmd.CombinedOutput(); err != nil || f.state().Hits[id] != 1 {
+			t.Errorf("%s: error %v, the source hung %d times: %s", command, err, f.state().Hits[id], out)
+		}
+		f.clear()
+		must(t, os.RemoveAll(f.dir+"/out"))
+	}
+}
+
+// What a source's file system answers to lseek(2) is no error of the archive: it has no
+// holes then.
+func TestFaultSeekErrnos(t *testing.T) {
+	t.Parallel()
+	f := newFaulty(t, map[string]int{"a/file": 1 << 20})
+	must(t, os.Truncate(f.plain+"/a/file", 4<<20))
+	d := f.mount(f.layout(f.bad))
+	d.hold("a.zip")
+	a := f.oracle("a.zip")
+	for _, errno := range []syscall.Errno{unix.EIO, unix.EINVAL, unix.ENXIO, unix.ESTALE, unix.EACCES, unix.ENOSYS /* the kernel never asks again */} {
+		f.add(faultfs.Rule{Path: "a/file", Ops: []faultfs.Op{faultfs.Lseek}, Errno: errno})
+		fd, err := unix.Open(d.mnt+"/a.zip", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+		must(t, err)
+		for _, off := range []int64{0, 2 << 20} {
+			data, err := unix.Seek(fd, off, unix.SEEK_DATA)
+			if err != nil || data < off || data > off && errno != unix.ENXIO { // which means that there is no data
+				t.Errorf("%v: data from %d on: got %d and error %v", errno, off, data, err)
+			}
+		}
+		must(t, unix.Close(fd))
+		d.wantAll("a.zip", a)
+		f.clear()
+	}
 }

@@ -173,7 +173,7 @@ func (s *server) files(g *generation.Generation, tell bool) []vfs.File {
 	for _, f := range g.Files() {
 		access := f.Archive.Access()
 		file := vfs.File{
-			Path: f.Path, Size: f.Size, ModTime: f.Archive.Time, Inode: f.Inode,
+			Path: f.Path, Size: f.Size, Holes: f.Holes(), ModTime: f.Archive.Time, Inode: f.Inode,
 			Mode: access.Mode, UID: uint32(os.Geteuid()), GID: uint32(os.Getegid()),
 			Content: content{f, s},
 		}

@@ -76,14 +76,19 @@ func blockLen(i int, size int64) int64 { return min(BlockLen, size-int64(i)*Bloc
 // zeroBlock is the CRC-32 of a block of zeros.
 var zeroBlock = AppendZeros(0, BlockLen)
 
+// ZeroBlock returns the CRC-32 that block i of a file of size bytes has if it is all
+// zeros.
+func ZeroBlock(i int, size int64) uint32 {
+	if n := blockLen(i, size); n < BlockLen {
+		return AppendZeros(0, n)
+	}
+	return zeroBlock
+}
+
 // hole enters the CRCs of blocks from start to end, in bytes, that are all zeros.
 // Start is a block's, end is as well or is the file's.
 func hole(blocks []uint32, start, end int64) {
-	for at := start; at < end; at += BlockLen {
-		crc := zeroBlock
-		if end-at < BlockLen {
-			crc = AppendZeros(0, end-at)
-		}
-		blocks[at/BlockLen] = crc
+	for i := start / BlockLen; i*BlockLen < end; i++ {
+		blocks[i] = ZeroBlock(int(i), end)
 	}
 }

@@ -144,3 +144,16 @@ func TestTooLarge(t *testing.T) {
 	}
 	wantClosed(t, dir)
 }
+
+// What ZeroBlock says is what blocks of zeros have.
+func TestZeroBlock(t *testing.T) {
+	t.Parallel()
+	for _, size := range []int64{1, 1000, BlockLen, BlockLen + 1, 3*BlockLen - 1, 3 * BlockLen} {
+		for i := range Blocks(size) {
+			n := min(BlockLen, size-int64(i)*BlockLen)
+			if got, want := ZeroBlock(i, size), crc32.ChecksumIEEE(make([]byte, n)); got != want {
+				t.Errorf("block %d of %d bytes: got %08x, want %08x", i, size, got, want)
+			}
+		}
+	}
+}

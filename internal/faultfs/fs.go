@@ -207,6 +207,19 @@ func (f *faultFS) Read(cancel <-chan struct{}, in *fuse.ReadIn, buf []byte) (fus
 	return fuse.ReadResultData(buf[:n]), fuse.OK
 }
 
+func (f *faultFS) Lseek(cancel <-chan struct{}, in *fuse.LseekIn, out *fuse.LseekOut) fuse.Status {
+	h := f.table.handle(in.Fh)
+	if h == nil {
+		return fuse.EBADF
+	}
+	if _, code := f.fault(cancel, Lseek, h.node.path, 0, 0); code != fuse.OK {
+		return code
+	}
+	at, err := unix.Seek(h.fd, int64(in.Offset), int(in.Whence))
+	out.Offset = uint64(at)
+	return fuse.ToStatus(err)
+}
+
 func (f *faultFS) Release(_ <-chan struct{}, in *fuse.ReleaseIn) { f.table.release(in.Fh) }
 
 func (f *faultFS) Readlink(cancel <-chan struct{}, header *fuse.InHeader) ([]byte, fuse.Status) {

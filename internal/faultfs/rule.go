@@ -26,12 +26,13 @@ const (
 	Getattr  Op = "getattr"  // stat(2) of what was looked up
 	Open     Op = "open"     // of a file
 	Read     Op = "read"     // of a file
+	Lseek    Op = "lseek"    // SEEK_DATA or SEEK_HOLE of a file
 	Opendir  Op = "opendir"  // a folder is listed
 	Readlink Op = "readlink" // of a symbolic link
 	Statfs   Op = "statfs"   // of the root
 )
 
-var ops = []Op{Lookup, Getattr, Open, Read, Opendir, Readlink, Statfs}
+var ops = []Op{Lookup, Getattr, Open, Read, Lseek, Opendir, Readlink, Statfs}
 
 // Rule is a fault, or several that come together. Errno, Hang and Delay are for
 // the requests that Ops name, Short and Flip for reads, the others for all

@@ -15,7 +15,7 @@ type File struct {
 
 	// What its bytes follow from besides the archive's, for Tag. kind is "" for the archive.
 	kind, names string
-	from        int64
+	from        int64 // of a volume: where it starts in the archive
 
 	open func(ahead bool) (Handle, error)
 }
@@ -25,6 +25,11 @@ type Handle interface {
 	// Read is [Archive.Read]. The error wraps ESTALE where a source is no longer what it
 	// was, and once the generation was expired.
 	Read(ctx context.Context, off int64, n int) (*Bytes, error)
+	// Seek returns the smallest offset from off on, 0 <= off < Size, that is in a hole
+	// (unix.SEEK_HOLE) or is not (unix.SEEK_DATA); Size where there is none. An error
+	// wraps context.Canceled: where a source fails all is data, and a read tells why. GNU
+	// tar takes an error here for a part of the file's map, and exits 0.
+	Seek(ctx context.Context, off int64, whence int) (int64, error)
 	// Until says that no byte from end on will be wanted: none is read ahead.
 	Until(end int64)
 	Close()

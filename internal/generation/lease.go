@@ -16,6 +16,7 @@ type Lease struct {
 	archive atomic.Pointer[Archive] // nil once the generation was expired
 	g       *Generation
 	ahead   *readAhead // nil: the kernel does it
+	whole   int64      // the archive's size
 }
 
 // Open begins a use of the archive, unless a source is known to have other bytes
@@ -30,7 +31,7 @@ func (a *Archive) Open(ahead bool) (*Lease, error) {
 	if !a.g.Hold() {
 		return nil, a.failed(errEnded)
 	}
-	l := &Lease{g: a.g}
+	l := &Lease{g: a.g, whole: a.Size()}
 	if ahead {
 		l.ahead = new(readAhead)
 	}

@@ -7,10 +7,13 @@ import (
 	"vzip/layout"
 )
 
+// volumeKind is the [File] kind of volumes.
+const volumeKind = "volume"
+
 // volume is an open volume: a run of the archive's bytes.
 type volume struct {
 	*Lease
-	from, size int64
+	window
 }
 
 // volumes are the archive in parts that a program can join again, as 7-Zip's raw volumes
@@ -21,14 +24,14 @@ func (a *Archive) volumes() []*File {
 	for i := range files {
 		from := int64(i) * split
 		size := min(split, a.Size()-from)
-		files[i] = a.beside(a.Name+layout.VolumeSuffix(i), "volume", "", from, size)
+		files[i] = a.beside(a.Name+layout.VolumeSuffix(i), volumeKind, "", from, size)
 		files[i].open = func(ahead bool) (Handle, error) {
 			l, err := a.Open(ahead)
 			if err != nil {
 				return nil, err
 			}
 			l.Until(from + size)
-			return &volume{l, from, size}, nil
+			return &volume{l, window{from, size}}, nil
 		}
 	}
 	return files

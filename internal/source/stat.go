@@ -8,6 +8,7 @@ package source
 
 import (
 	"fmt"
+	"math"
 	"strings"
 	"time"
 	"unsafe"
@@ -31,6 +32,9 @@ type Stat struct {
 	UID   uint32
 	GID   uint32
 	Dev   uint64
+	// Blocks is st_blocks, in units of 512 bytes: less than Size where there are holes,
+	// and on file systems that compress.
+	Blocks uint64
 	// MountPoint tells that something is mounted here, where the kernel knows (5.8).
 	MountPoint bool
 }
@@ -39,6 +43,11 @@ type Stat struct {
 func (s *Stat) IsDir() bool     { return s.Mode&unix.S_IFMT == unix.S_IFDIR }
 func (s *Stat) IsRegular() bool { return s.Mode&unix.S_IFMT == unix.S_IFREG }
 func (s *Stat) IsSymlink() bool { return s.Mode&unix.S_IFMT == unix.S_IFLNK }
+
+// Saved returns by how many bytes less than its size the file takes, 0 if it takes more.
+func (s *Stat) Saved() int64 {
+	return max(0, s.Size-int64(min(s.Blocks, math.MaxInt64/512))*512)
+}
 
 // ModTime returns the modification time in whole seconds since 1970, rounded
 // down as the kernel's st_mtime is.
@@ -70,6 +79,7 @@ func statAt(dirfd int, name string, flags int) (Stat, error) {
 		UID:      stx.Uid,
 		GID:      stx.Gid,
 		Dev:      unix.Mkdev(stx.Dev_major, stx.Dev_minor),
+		Blocks:   stx.Blocks,
 	}
 	s.MountPoint = stx.Attributes&stx.Attributes_mask&unix.STATX_ATTR_MOUNT_ROOT != 0
 	if stx.Mask&unix.STATX_BTIME != 0 {
