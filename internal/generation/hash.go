@@ -265,6 +265,9 @@ func (g *Generation) openAtRest(ctx context.Context, key uint64, pulse *source.P
 	if err != nil {
 		return nil, err
 	}
+	if a, _ := g.at(key); a.Frozen() {
+		return f, nil // nobody else can write to a clone
+	}
 	if !seeded.On("no-lease-probe") {
 		err = f.Busy()
 	}

@@ -22,7 +22,7 @@ func (w *writer) kernelCopy(ctx context.Context, f *source.File, d *device, from
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		did, err := f.Copy(w.t.fd(), from, min(n, 16<<20), to)
+		did, err := f.CopyRange(w.t.fd(), from, min(n, 16<<20), to)
 		switch {
 		case errors.Is(err, unix.EXDEV), errors.Is(err, unix.EOPNOTSUPP), errors.Is(err, unix.ENOSYS), errors.Is(err, unix.EINVAL):
 			d.copies.Store(false) // between these two it never will

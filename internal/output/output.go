@@ -222,29 +222,11 @@ func (w *writer) prepare() error {
 		if w.Reflink == Always && x.Len >= w.t.block {
 			return w.notCloned(x, d.clones)
 		}
-		n := p.n
-		switch {
-		case w.a.Size() <= free: // enough in any case
-		case x.Len >= wholeLen && p.off == x.Offset:
-			n = w.allocated(x)
-		case x.Len >= wholeLen:
-			n = 0 // counted with the file's first part
-		}
-		if err := copied(n); err != nil {
+		if err := copied(p.n - w.a.Plan.Holes(p.off, p.n)); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// allocated returns how many bytes of a file are data; all of them where that can't be told.
-func (w *writer) allocated(x zipgen.Extent) int64 {
-	f, err := w.a.OpenSource(x.Entry)
-	if err != nil {
-		return x.Len // whoever reads it says why
-	}
-	defer f.Close()
-	return min(x.Len, f.Allocated())
 }
 
 // device returns what is known of the file system that an extent is on. The first extent
@@ -269,7 +251,7 @@ func (w *writer) device(x zipgen.Extent) (*device, error) {
 		d.clones = errNotTrusted
 		return d, nil
 	}
-	d.clones = f.Clone(w.t.fd(), 0, w.t.block, x.Offset)
+	d.clones = f.CloneRange(w.t.fd(), 0, w.t.block, x.Offset)
 	if w.t.failed(d.clones) {
 		return nil, w.t.error(d.clones)
 	}
@@ -410,7 +392,7 @@ func (w *writer) writeData(ctx context.Context, p part) (*Result, error) {
 		switch {
 		case n == 0:
 		case clone:
-			if err = f.Clone(w.t.fd(), data, n, x.Offset+data); err != nil && w.Reflink == Always {
+			if err = f.CloneRange(w.t.fd(), data, n, x.Offset+data); err != nil && w.Reflink == Always {
 				err = w.notCloned(x, err)
 			}
 			r.Cloned += n

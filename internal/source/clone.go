@@ -99,3 +99,31 @@ func (f *File) rests(id Identity) bool {
 func OpenFolder(path string) (fd int, err error) {
 	return openat2(unix.AT_FDCWD, path, &unix.OpenHow{Flags: unix.O_RDONLY | unix.O_DIRECTORY | unix.O_CLOEXEC, Resolve: unix.RESOLVE_NO_SYMLINKS})
 }
+
+// CloneRange has n bytes of the file from from on shared with the file dst, at to
+// (ioctl_ficlonerange(2)): no byte is read. All three are multiples of the block size;
+// an end that is the file's may not be one.
+// It waits until the file is on its disk, and so takes no part in the Pulse.
+func (f *File) CloneRange(dst int, from, n, to int64) error {
+	err := unix.IoctlFileCloneRange(dst, &unix.FileCloneRange{Src_fd: int64(f.fd), Src_offset: uint64(from), Src_length: uint64(n), Dest_offset: uint64(to)})
+	if err != nil {
+		return fmt.Errorf("%s: cloning: %w", f.ref.Path(), err)
+	}
+	return nil
+}
+
+// CopyRange has the kernel copy up to n bytes of the file from from on to the file dst, at to
+// (copy_file_range(2)), and returns how many it did. It may wait for the disk of dst, and
+// so takes no part in the Pulse.
+func (f *File) CopyRange(dst int, from, n, to int64) (int64, error) {
+	for {
+		did, err := unix.CopyFileRange(f.fd, &from, dst, &to, int(n), 0)
+		switch err {
+		case nil:
+			return int64(did), nil
+		case unix.EINTR:
+		default:
+			return 0, fmt.Errorf("%s: copying: %w", f.ref.Path(), err)
+		}
+	}
+}
