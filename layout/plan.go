@@ -215,6 +215,10 @@ func (p *Plan) OriginDevice(i int) uint64 {
 	return p.device(i)
 }
 
+// File returns the device and inode number of the file that entry i is made of, cloned or
+// not.
+func (p *Plan) File(i int) (dev, ino uint64) { return p.device(i), p.sources.ino.At(i) }
+
 // OriginInode returns the inode number of Origin's file.
 func (p *Plan) OriginInode(i int) uint64 {
 	if !p.settled(i) {

@@ -85,7 +85,7 @@ func (a *app) write(file, name, path string, f *writeFlags) error {
 	}
 	g, err := a.build(ctx, l, building{only: name, reader: a.newReader(&readFlags{verify: "crc", timeout: f.timeout}), progress: &progress{app: a}})
 	if err != nil {
-		return interrupted(err)
+		return unfinished(err)
 	}
 	defer g.Close()
 	begin := time.Now()
@@ -95,14 +95,20 @@ func (a *app) write(file, name, path string, f *writeFlags) error {
 	if err != nil {
 		return unfinished(err)
 	}
-	_, err = fmt.Fprintf(a.stdout, "%s: ok, %d bytes in %v: %d cloned, %d copied, %d in holes\n",
-		oneline.Quoted(path), g.Archives[0].Size(), time.Since(begin).Round(time.Millisecond), r.Cloned, r.Copied, r.Holes)
-	return err
+	if _, err = fmt.Fprintf(a.stdout, "%s: ok, %d bytes in %v: %d cloned, %d copied, %d in holes\n",
+		oneline.Quoted(path), g.Archives[0].Size(), time.Since(begin).Round(time.Millisecond), r.Cloned, r.Copied, r.Holes); err != nil {
+		return fmt.Errorf("%s is made, but nobody could be told: %w", oneline.Quoted(path), err)
+	}
+	return nil
 }
 
-// writeInTime is output.Write, but for sources that don't answer any more, and signals
-// that end the program whatever it waits for.
+// writeInTime does a job, but gives it up for sources that don't answer any more, and for
+// signals, whatever it waits for.
 func (a *app) writeInTime(ctx context.Context, l *layout.Layout, archive *generation.Archive, path string, f *writeFlags, p *progress) (output.Result, error) {
+	job := output.New(archive, path, output.Options{
+		Reflink: output.Reflink(f.reflink), Workers: a.jobs, ReadBack: f.verify == "crc",
+		Start: func(bytes int64) { p.start(1, bytes) }, Progress: p.add,
+	})
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	type result struct {
@@ -111,10 +117,7 @@ func (a *app) writeInTime(ctx context.Context, l *layout.Layout, archive *genera
 	}
 	done := make(chan result, 1)
 	go func() {
-		r, err := output.Write(ctx, archive, path, output.Options{
-			Reflink: output.Reflink(f.reflink), Workers: a.jobs, ReadBack: f.verify == "crc",
-			Start: func(bytes int64) { p.start(1, bytes) }, Progress: p.add,
-		})
+		r, err := job.Run(ctx)
 		done <- result{r, err}
 	}()
 	stopped, end := l.Pulse.Stopped(f.timeout)
@@ -129,12 +132,13 @@ func (a *app) writeInTime(ctx context.Context, l *layout.Layout, archive *genera
 		late = &exitError{exitSource, fmt.Errorf("%s: no answer from a source within %v: check the devices and servers that its sources are on", archive.Name, f.timeout)}
 	}
 	cancel()
+	if !job.Abandon() {
+		r := <-done
+		return r.r, r.err
+	}
 	select {
-	case r := <-done: // it took what it had made away
-		if r.err == nil {
-			return r.r, nil
-		}
-	case <-time.After(time.Second):
+	case <-done:
+	case <-time.After(time.Second): // it hangs in a source, or waits for the disk
 	}
 	return output.Result{}, late
 }

@@ -1,9 +1,11 @@
 package generation
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/klauspost/crc32"
+	"golang.org/x/sys/unix"
 
 	"vzip/internal/checksum"
 	"vzip/internal/source"
@@ -26,6 +28,26 @@ func (a *Archive) OpenSource(i int) (*source.File, error) {
 func (a *Archive) Unchanged(i int, f *source.File) bool {
 	is, err := f.Identity()
 	return err == nil && a.g.Known(a.key(i), is)
+}
+
+// NextData returns the first run of entry i's data from off on and before end that is not
+// in a hole, as [Handle.Seek] has it: its start and end. Where nothing is left but a hole
+// both are end.
+func (a *Archive) NextData(ctx context.Context, i int, off, end int64) (start, stop int64) {
+	var data, hole int64
+	d, err := a.startText(ctx, 0, 0, func(d *Data, _ []byte, _ int64) (err error) {
+		if data, err = d.seekEntry(i, off, end, unix.SEEK_DATA); err == nil && data < end {
+			hole, err = d.seekEntry(i, data, end, unix.SEEK_HOLE)
+		} else {
+			hole = end
+		}
+		return err
+	}).result(ctx)
+	if err != nil {
+		return off, end // a read tells what is wrong
+	}
+	d.Release()
+	return data, hole
 }
 
 // CheckBlocks compares bytes of entry i's data from off on with the CRC-32s of their

@@ -24,13 +24,13 @@ func (w *writer) kernelCopy(ctx context.Context, f *source.File, d *device, from
 		}
 		did, err := f.CopyRange(w.t.fd(), from, min(n, 16<<20), to)
 		switch {
-		case errors.Is(err, unix.EXDEV), errors.Is(err, unix.EOPNOTSUPP), errors.Is(err, unix.ENOSYS), errors.Is(err, unix.EINVAL):
+		case w.t.failed(err):
+			return w.t.error(err)
+		case isAny(err, unix.EXDEV, unix.EOPNOTSUPP, unix.ENOSYS, unix.EPERM):
 			d.copies.Store(false) // between these two it never will
 			return errNoKernelCopy
-		case err != nil:
-			return err
-		case did == 0:
-			return errNoKernelCopy // it ends here, and who reads it says so
+		case err != nil, did == 0:
+			return errNoKernelCopy // who reads it says what is wrong
 		}
 		from, n, to = from+did, n-did, to+did
 	}

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"testing"
 
+	"vzip/internal/faultfs"
 	"vzip/internal/generation"
 	"vzip/internal/require"
 	"vzip/internal/rig"
@@ -20,6 +21,9 @@ import (
 // TestMain runs the tests in a mount namespace of their own, so that they leave nothing
 // mounted even when they are killed.
 func TestMain(m *testing.M) {
+	if faultfs.Asked() { // this program is the file system with faults, too
+		os.Exit(faultfs.Main(os.Args[1:]))
+	}
 	if code, done := rig.Private(); done {
 		os.Exit(code)
 	}
@@ -108,6 +112,11 @@ func sumOfFile(t *testing.T, path string) string {
 func sumOfArchive(t *testing.T, a *generation.Archive) string {
 	t.Helper()
 	return sumOf(t, io.NewSectionReader(a, 0, a.Size()))
+}
+
+// Write does the job of making a file.
+func Write(ctx context.Context, a *generation.Archive, path string, o Options) (Result, error) {
+	return New(a, path, o).Run(ctx)
 }
 
 // write is Write, and checks that it counts each byte once.

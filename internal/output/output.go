@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
@@ -52,39 +53,69 @@ type Options struct {
 // Result counts bytes.
 type Result struct{ Cloned, Copied, Holes int64 }
 
-// Write makes a file of an archive all of whose CRCs are known. Until all of it is there
-// and on the disk, path is left as it was, or missing.
-func Write(ctx context.Context, a *generation.Archive, path string, o Options) (r Result, err error) {
-	t, err := create(path, mode(a))
-	if err != nil {
+// Job makes one file of an archive.
+type Job struct {
+	writer
+	path string
+}
+
+// New returns the job to make a file at path of an archive all of whose CRCs are known.
+func New(a *generation.Archive, path string, o Options) *Job {
+	j := &Job{writer: writer{Options: o, a: a, t: &target{dir: -1}}, path: path}
+	if j.Start == nil {
+		j.Start = func(int64) {}
+	}
+	if j.Progress == nil {
+		j.Progress = func(int64) {}
+	}
+	return j
+}
+
+// Run does the job. Until all of the file is there and on the disk, path is left as it was,
+// or missing.
+func (j *Job) Run(ctx context.Context) (r Result, err error) {
+	defer j.t.close()
+	if err := j.t.create(j.path, mode(j.a)); err != nil {
 		return r, err
 	}
-	defer t.close()
-	w := &writer{Options: o, a: a, t: t}
-	if w.Progress == nil {
-		w.Progress = func(int64) {}
-	}
-	if err := w.prepare(); err != nil {
+	if err := j.notSource(); err != nil {
 		return r, err
 	}
-	if o.Start != nil {
-		o.Start(a.Size())
-	}
-	if err := w.write(ctx); err != nil {
+	if err := j.prepare(); err != nil {
 		return r, err
 	}
-	if o.ReadBack {
-		if o.Start != nil {
-			o.Start(a.Size())
-		}
-		if err := w.readBack(ctx); err != nil {
+	j.Start(j.a.Size())
+	if err := j.write(ctx); err != nil {
+		return r, err
+	}
+	if j.ReadBack {
+		j.Start(j.a.Size())
+		if err := j.readBack(ctx); err != nil {
 			return r, err
 		}
 	}
-	if err := t.commit(a.Size()); err != nil {
+	if err := j.t.commit(ctx, j.a.Size()); err != nil {
 		return r, err
 	}
-	return Result{w.cloned.Load(), w.copied.Load(), w.holes.Load()}, nil
+	return Result{j.cloned.Load(), j.copied.Load(), j.holes.Load()}, nil
+}
+
+// Abandon gives the file up, also where Run hangs: it will never get its name, and has no
+// other. It returns false when the file is about to get its name, or has it: then what Run
+// returns counts.
+func (j *Job) Abandon() bool { return j.t.abandon() }
+
+// notSource sees to it that no source of the archive is replaced.
+func (j *Job) notSource() error {
+	if j.t.was == nil {
+		return nil
+	}
+	for i := range j.a.Len() {
+		if dev, ino := j.a.File(i); j.a.IsFile(i) && ino == j.t.was.Ino && dev == j.t.was.Dev {
+			return fmt.Errorf("%s: is the source of entry %s: name another FILE", j.t.name, oneline.Quoted(j.a.EntryName(i)))
+		}
+	}
+	return nil
 }
 
 // mode is what cp would give a copy: a writable file that those may read who may read
@@ -123,7 +154,7 @@ type writer struct {
 
 // device is what is known of a file system that sources are on.
 type device struct {
-	clones error       // why blocks of it can't be cloned into the target
+	clones error       // why blocks of it can't be cloned into the target; nil: they can
 	copies atomic.Bool // the kernel copies from it
 }
 
@@ -212,15 +243,14 @@ func (w *writer) prepare() error {
 			continue
 		}
 		x := w.extent(p.entry)
-		d, err := w.device(x)
-		if err != nil {
+		cannot, err := w.cannotClone(x)
+		switch {
+		case err != nil:
 			return err
-		}
-		if w.cloneable(x) && d.clones == nil {
+		case cannot == nil:
 			continue
-		}
-		if w.Reflink == Always && x.Len >= w.t.block {
-			return w.notCloned(x, d.clones)
+		case w.Reflink == Always && x.Len >= w.t.block:
+			return w.notCloned(x, cannot)
 		}
 		if err := copied(p.n - w.a.Plan.Holes(p.off, p.n)); err != nil {
 			return err
@@ -229,9 +259,10 @@ func (w *writer) prepare() error {
 	return nil
 }
 
-// device returns what is known of the file system that an extent is on. The first extent
-// that may be cloned finds out.
-func (w *writer) device(x zipgen.Extent) (*device, error) {
+// cannotClone tells why the blocks of an extent can't be cloned; nil if they can, as far as
+// is known. On each file system files are tried until it is known of all of them. The error
+// is the target's, or with --reflink=always the source's.
+func (w *writer) cannotClone(x zipgen.Extent) (cannot, err error) {
 	dev := w.a.Device(x.Entry)
 	d := w.devices[dev]
 	if d == nil {
@@ -240,22 +271,36 @@ func (w *writer) device(x zipgen.Extent) (*device, error) {
 		w.devices[dev] = d
 	}
 	if d.clones != errNotTried || !w.cloneable(x) {
-		return d, nil
+		if !w.cloneable(x) {
+			return errNotTried, nil
+		}
+		return d.clones, nil
 	}
 	f, err := w.a.OpenSource(x.Entry)
 	if err != nil {
-		return d, nil
+		if w.Reflink == Always {
+			return nil, &generation.SourceError{Err: err}
+		}
+		return err, nil // who copies it says so
 	}
 	defer f.Close()
 	if !w.trusts(f) {
 		d.clones = errNotTrusted
-		return d, nil
+		return d.clones, nil
 	}
-	d.clones = f.CloneRange(w.t.fd(), 0, w.t.block, x.Offset)
-	if w.t.failed(d.clones) {
-		return nil, w.t.error(d.clones)
+	switch err := f.CloneRange(w.t.fd(), 0, w.t.block, x.Offset); {
+	case w.t.failed(err):
+		return nil, w.t.error(err)
+	case err == nil, isAny(err, unix.EXDEV, unix.EOPNOTSUPP, unix.ENOTTY, unix.ENOSYS):
+		d.clones = err
+		return err, nil
+	default: // this file can't be; another may
+		return err, nil
 	}
-	return d, nil
+}
+
+func isAny(err error, list ...error) bool {
+	return slices.ContainsFunc(list, func(e error) bool { return errors.Is(err, e) })
 }
 
 // trusts tells whether bytes that nobody looked at may go into the file: because the
@@ -276,7 +321,7 @@ func (w *writer) notCloned(x zipgen.Extent, err error) error {
 		return fmt.Errorf("%s: entry %s can't be cloned: %w", w.t.name, name, err)
 	case errors.Is(err, unix.EXDEV):
 		return fmt.Errorf("%s: entry %s can't be cloned: its source is on another file system: name a FILE there, or use --reflink=auto", w.t.name, name)
-	case errors.Is(err, unix.EOPNOTSUPP), errors.Is(err, unix.ENOTTY), errors.Is(err, unix.ENOSYS):
+	case isAny(err, unix.EOPNOTSUPP, unix.ENOTTY, unix.ENOSYS):
 		return fmt.Errorf("%s: entry %s can't be cloned: its file system doesn't share blocks: use --reflink=auto", w.t.name, name)
 	}
 	return fmt.Errorf("%s: entry %s can't be cloned: %w: use --reflink=auto", w.t.name, name, err)
@@ -369,7 +414,8 @@ func (w *writer) writeData(ctx context.Context, p part) (*Result, error) {
 	}
 	defer f.Close()
 	d, x := w.devices[w.a.Device(p.entry)], w.extent(p.entry)
-	clone := w.cloneable(x) && d.clones == nil
+	_, sparse := slices.BinarySearch(w.a.Sparse(), uint32(p.entry))
+	clone := w.cloneable(x) && (d.clones == nil || d.clones == errNotTried)
 	r := new(Result)
 	from, end := p.off-x.Offset, p.off-x.Offset+p.n
 	for from < end {
@@ -377,46 +423,52 @@ func (w *writer) writeData(ctx context.Context, p part) (*Result, error) {
 			return nil, err
 		}
 		data, dataEnd := from, end
-		if x.Len >= wholeLen {
-			if data, dataEnd, err = f.NextData(from); err != nil {
-				return nil, nil
-			}
-			data, dataEnd = min(data, end), min(dataEnd, end)
-		}
-		if clone { // from and end are at blocks
-			data -= data % w.t.block
-			dataEnd = min(end, (dataEnd+w.t.block-1)/w.t.block*w.t.block)
+		if sparse {
+			data, dataEnd = w.a.NextData(ctx, p.entry, from, end)
 		}
 		n := dataEnd - data
 		r.Holes += data - from
-		switch {
-		case n == 0:
-		case clone:
-			if err = f.CloneRange(w.t.fd(), data, n, x.Offset+data); err != nil && w.Reflink == Always {
-				err = w.notCloned(x, err)
-			}
-			r.Cloned += n
-		default:
-			if err = w.kernelCopy(ctx, f, d, data, n, x.Offset+data); err == errNoKernelCopy {
-				err = w.copy(ctx, x.Offset+data, n)
-			}
-			r.Copied += n
+		from = dataEnd
+		if n == 0 {
+			continue
 		}
-		switch {
-		case err == nil:
-		case w.t.failed(err):
-			return nil, w.t.error(err)
-		case clone && w.Reflink != Always:
-			return nil, nil
-		default:
+		if clone {
+			err := w.clone(f, x, data, n)
+			if err != nil && (w.Reflink == Always || w.t.failed(err)) {
+				return nil, err
+			}
+			if clone = err == nil; clone {
+				r.Cloned += n
+				continue
+			}
+		}
+		if err := w.kernelCopy(ctx, f, d, data, n, x.Offset+data); err == errNoKernelCopy {
+			err = w.copy(ctx, x.Offset+data, n)
+			if err != nil {
+				return nil, err
+			}
+		} else if err != nil {
 			return nil, err
 		}
-		from = dataEnd
+		r.Copied += n
 	}
 	if !w.a.Unchanged(p.entry, f) && !seeded.On("write-unchecked") {
 		return nil, nil
 	}
 	return r, nil
+}
+
+// clone clones n bytes of a file's data from from on, which are whole blocks but perhaps at
+// their start and end.
+func (w *writer) clone(f *source.File, x zipgen.Extent, from, n int64) error {
+	err := f.CloneRange(w.t.fd(), from, n, x.Offset+from)
+	switch {
+	case w.t.failed(err):
+		return w.t.error(err)
+	case err != nil && w.Reflink == Always:
+		return w.notCloned(x, err)
+	}
+	return err
 }
 
 // extent is the extent of a file's data.

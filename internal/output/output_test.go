@@ -254,9 +254,9 @@ func TestReadBack(t *testing.T) {
 	sparse(t, dir+"/src/sparse")
 	a := archive(t, dir, "align: 512")
 	for x := range a.Extents(0, a.Size()) {
-		file, err := create(dir+"/a.zip", 0o644)
-		must(t, err)
-		w := &writer{Options: Options{Reflink: Auto, Workers: 2, Progress: func(int64) {}}, a: a, t: file}
+		w := New(a, dir+"/a.zip", Options{Reflink: Auto, Workers: 2})
+		file := w.t
+		must(t, file.create(dir+"/a.zip", 0o644))
 		must(t, w.prepare())
 		must(t, w.write(t.Context()))
 		must(t, w.readBack(t.Context()))
@@ -284,7 +284,7 @@ func TestTarget(t *testing.T) {
 	must(t, os.Symlink("sub/real", dir+"/link"))
 	must(t, os.Symlink("sub/none", dir+"/dangling"))
 	for name, text := range map[string]string{
-		"sub": "sub: is a folder: name a file in it", "fifo": "fifo: is no regular file: use vzip cat", "none/a.zip": "none/a.zip: there is no folder ", "sub/real/a.zip": "a.zip: not a directory",
+		"sub": "sub: is a folder: name a file in it", "fifo": "fifo: is no regular file: use vzip cat", "none/a.zip": "none/a.zip: there is no folder ", "sub/real/a.zip": "a.zip: not a directory", "src/a": "a: is the source of entry src/a: name another FILE",
 		"dangling": "dangling: is a symbolic link that leads nowhere: remove it",
 	} {
 		if _, err := Write(t.Context(), a, dir+"/"+name, Options{Reflink: Auto}); err == nil || !strings.Contains(err.Error(), text) {
@@ -314,13 +314,18 @@ func TestNamedTarget(t *testing.T) {
 			if there {
 				must(t, os.WriteFile(dir+"/a", []byte("old"), 0o644))
 			}
-			file, err := create(dir+"/a", 0o640)
-			must(t, err)
+			file := &target{dir: -1}
+			must(t, file.create(dir+"/a", 0o640))
 			must(t, file.file.Close())
-			must(t, file.createNamed(0o640))
+			must(t, file.openNamed(0o640))
 			must(t, file.writeAt([]byte("new"), 0))
 			if committed {
-				must(t, file.commit(3))
+				must(t, file.commit(t.Context(), 3))
+			} else if !file.abandon() || !errors.Is(file.commit(t.Context(), 3), context.Canceled) {
+				t.Error("an abandoned file is committed")
+			}
+			if file.abandon() == committed {
+				t.Errorf("committed: %v; it can be abandoned: %v", committed, !committed)
 			}
 			file.close()
 			want := map[bool]string{true: "old"}[there]

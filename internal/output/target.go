@@ -1,6 +1,7 @@
 package output
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -9,94 +10,154 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"sync"
 
 	"golang.org/x/sys/unix"
 
 	"vzip/internal/oneline"
+	"vzip/internal/source"
 )
 
 // target is the file that is made. Until commit it has no name, or where the file system
-// has no such files, another one.
+// has no such files, another one. All names are in a folder that stays open, whatever
+// takes its place.
 type target struct {
-	name  string // for messages
-	path  string // that it gets; links in it are resolved
-	temp  string // its name until then; "" for none
+	name  string       // for messages
+	base  string       // that it gets, in dir
+	dir   int          // O_PATH
+	was   *unix.Stat_t // the file that has the name so far; nil: none
 	file  *os.File
 	block int64 // block size of its file system, in bytes
 	sized int64
+
+	mu    sync.Mutex
+	temp  string // its name until then; "" for none
+	state state
 }
+
+type state int
+
+const (
+	making state = iota
+	abandoned
+	naming // or done
+)
 
 // create makes the file that will be at path. What is there already has to be a file; a
 // symbolic link is followed, as cp does.
-func create(path string, mode os.FileMode) (*target, error) {
-	t := &target{name: oneline.Text(path), path: path}
-	if real, err := filepath.EvalSymlinks(path); err == nil {
-		t.path = real
+func (t *target) create(path string, mode os.FileMode) error {
+	t.name = oneline.Text(path)
+	real, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		real = path
 	}
-	switch fi, err := os.Lstat(t.path); {
-	case err == nil && fi.IsDir():
-		return nil, fmt.Errorf("%s: is a folder: name a file in it", t.name)
-	case err == nil && fi.Mode()&fs.ModeSymlink != 0:
-		return nil, fmt.Errorf("%s: is a symbolic link that leads nowhere: remove it, or name another FILE", t.name)
-	case err == nil && !fi.Mode().IsRegular():
-		return nil, fmt.Errorf("%s: is no regular file: use vzip cat, which writes to standard output", t.name)
-	case err != nil && !errors.Is(err, fs.ErrNotExist):
-		return nil, t.error(err)
-	}
-	dir := filepath.Dir(t.path)
-	fd, err := unix.Open(dir, unix.O_TMPFILE|unix.O_RDWR|unix.O_CLOEXEC, uint32(mode))
-	if err == nil {
-		t.file = os.NewFile(uintptr(fd), t.path)
-		if _, err = os.Lstat(t.own()); err != nil { // there is no /proc
-			t.file.Close()
-			err = unix.EOPNOTSUPP
+	t.base = filepath.Base(real)
+	dir := filepath.Dir(real)
+	if t.dir, err = unix.Open(dir, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0); err != nil {
+		if err == unix.ENOENT {
+			return fmt.Errorf("%s: there is no folder %s: make it, or name another FILE", t.name, oneline.Text(dir))
 		}
+		return t.error(err)
 	}
-	switch {
-	case err == nil:
-	case errors.Is(err, unix.EOPNOTSUPP), errors.Is(err, unix.EISDIR), errors.Is(err, unix.EINVAL):
-		if err := t.createNamed(mode); err != nil {
-			return nil, err
-		}
-	case errors.Is(err, unix.ENOENT):
-		return nil, fmt.Errorf("%s: there is no folder %s: make it, or name another FILE", t.name, oneline.Text(dir))
+	var was unix.Stat_t
+	err = unix.Fstatat(t.dir, t.base, &was, unix.AT_SYMLINK_NOFOLLOW)
+	switch was.Mode & unix.S_IFMT {
+	case unix.S_IFREG:
+		t.was = &was
+	case unix.S_IFDIR:
+		return fmt.Errorf("%s: is a folder: name a file in it", t.name)
+	case unix.S_IFLNK:
+		return fmt.Errorf("%s: is a symbolic link that leads nowhere: remove it, or name another FILE", t.name)
 	default:
-		return nil, t.error(err)
+		if err == nil {
+			return fmt.Errorf("%s: is no regular file: use vzip cat, which writes to standard output", t.name)
+		}
+		if err != unix.ENOENT {
+			return t.error(err)
+		}
 	}
 	var s unix.Statfs_t
-	if err := unix.Fstatfs(t.fd(), &s); err != nil {
-		t.close()
-		return nil, t.error(err)
+	if err := unix.Fstatfs(t.dir, &s); err != nil {
+		return t.error(err)
 	}
 	t.block = max(int64(s.Bsize), 1)
-	return t, nil
+	return t.open(mode)
 }
 
-// createNamed makes the file where the file system has none without names.
-func (t *target) createNamed(mode os.FileMode) (err error) {
-	t.temp = t.besides()
-	if t.file, err = os.OpenFile(t.temp, os.O_RDWR|os.O_CREATE|os.O_EXCL, mode); err != nil {
+// open makes a file without a name, on file systems that are known to have such files.
+func (t *target) open(mode os.FileMode) error {
+	if source.KindOf(t.dir) == source.Unknown {
+		return t.openNamed(mode)
+	}
+	fd, err := unix.Openat(t.dir, ".", unix.O_TMPFILE|unix.O_RDWR|unix.O_CLOEXEC, uint32(mode))
+	switch {
+	case err == nil:
+	case isAny(err, unix.EOPNOTSUPP, unix.EISDIR, unix.EINVAL):
+		return t.openNamed(mode)
+	default:
 		return t.error(err)
+	}
+	t.file = os.NewFile(uintptr(fd), t.name)
+	if _, err := os.Lstat(t.own()); err != nil { // there is no /proc, by which it gets a name
+		t.file.Close()
+		return t.openNamed(mode)
 	}
 	return nil
 }
 
-// besides returns a name for a while, in the folder of the file.
-func (t *target) besides() string {
-	return filepath.Join(filepath.Dir(t.path), ".vzip-write-"+strconv.FormatUint(rand.Uint64(), 36))
+func (t *target) openNamed(mode os.FileMode) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.state == abandoned {
+		return context.Canceled
+	}
+	temp := besides()
+	fd, err := unix.Openat(t.dir, temp, unix.O_RDWR|unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_CLOEXEC, uint32(mode))
+	if err != nil {
+		return t.error(err)
+	}
+	t.temp, t.file = temp, os.NewFile(uintptr(fd), t.name)
+	return nil
 }
+
+// besides returns a name for a while, in the folder of the file.
+func besides() string { return ".vzip-write-" + strconv.FormatUint(rand.Uint64(), 36) }
 
 func (t *target) fd() int { return int(t.file.Fd()) }
 
 // own is a path that leads to the file without a name.
 func (t *target) own() string { return fmt.Sprintf("/proc/self/fd/%d", t.fd()) }
 
+// abandon is for any moment, also for one when others use the file.
+func (t *target) abandon() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.state == naming {
+		return false
+	}
+	t.state = abandoned
+	t.unlink()
+	return true
+}
+
+// unlink takes the other name away; the lock is held.
+func (t *target) unlink() {
+	if t.temp != "" {
+		_ = unix.Unlinkat(t.dir, t.temp, 0)
+		t.temp = ""
+	}
+}
+
 // close takes a file away that was not committed.
 func (t *target) close() {
-	t.file.Close()
-	if t.temp != "" {
-		_ = os.Remove(t.temp)
+	if t.file != nil {
+		t.file.Close()
 	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.unlink()
+	unix.Close(t.dir)
+	t.dir = -1
 }
 
 // error says what is wrong with the file.
@@ -112,6 +173,8 @@ func (t *target) error(err error) error {
 		return fmt.Errorf("%s: the disk quota is used up: make room, or name another FILE; nothing of it was left behind", t.name)
 	case errors.Is(err, unix.EFBIG):
 		return fmt.Errorf("%s: its file system, or a limit on this process (ulimit -f), does not allow files of %d bytes", t.name, t.sized)
+	case isAny(err, unix.EACCES, unix.EPERM, unix.EROFS):
+		return fmt.Errorf("%s: %w: name a FILE in a folder that this user may write to", t.name, err)
 	}
 	return fmt.Errorf("%s: %w", t.name, err)
 }
@@ -119,18 +182,13 @@ func (t *target) error(err error) error {
 // failed tells the errors of the target from those of sources, and of two that don't go
 // together.
 func (t *target) failed(err error) bool {
-	for _, e := range []error{unix.ENOSPC, unix.EDQUOT, unix.EFBIG, unix.EROFS} {
-		if errors.Is(err, e) {
-			return true
-		}
-	}
-	return false
+	return isAny(err, unix.ENOSPC, unix.EDQUOT, unix.EFBIG, unix.EROFS)
 }
 
 // free returns the bytes that its file system has room for.
 func (t *target) free() int64 {
 	var s unix.Statfs_t
-	if unix.Fstatfs(t.fd(), &s) != nil {
+	if unix.Fstatfs(t.dir, &s) != nil || s.Blocks == 0 {
 		return math.MaxInt64 // writing tells
 	}
 	blocks := s.Bavail
@@ -183,7 +241,7 @@ func (t *target) dropCached() {
 }
 
 // commit has all of the file on the disk, and gives it its name.
-func (t *target) commit(size int64) error {
+func (t *target) commit(ctx context.Context, size int64) error {
 	switch fi, err := t.file.Stat(); {
 	case err != nil:
 		return t.error(err)
@@ -193,31 +251,45 @@ func (t *target) commit(size int64) error {
 	if err := t.sync(); err != nil {
 		return err
 	}
-	if t.temp == "" {
-		err := unix.Linkat(unix.AT_FDCWD, t.own(), unix.AT_FDCWD, t.path, unix.AT_SYMLINK_FOLLOW)
-		if errors.Is(err, unix.EEXIST) {
-			t.temp = t.besides()
-			if err = unix.Linkat(unix.AT_FDCWD, t.own(), unix.AT_FDCWD, t.temp, unix.AT_SYMLINK_FOLLOW); err != nil {
-				t.temp = ""
-			}
-		}
-		if err != nil {
-			return t.error(err)
-		}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.state == abandoned || ctx.Err() != nil {
+		return context.Canceled
 	}
-	if t.temp != "" {
-		if err := os.Rename(t.temp, t.path); err != nil {
-			return t.error(err)
-		}
-		t.temp = ""
-	}
-	dir, err := os.Open(filepath.Dir(t.path))
-	if err != nil {
+	t.state = naming
+	if err := t.rename(); err != nil {
 		return t.error(err)
 	}
-	defer dir.Close()
-	if err := dir.Sync(); err != nil && !errors.Is(err, unix.EINVAL) { // not all file systems know how to
-		return t.error(err)
+	dir, err := unix.Openat(t.dir, ".", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err == unix.EACCES {
+		return nil // whoever may not list the folder can't have it synced
+	}
+	if err == nil {
+		err = unix.Fsync(dir)
+		unix.Close(dir)
+	}
+	if err != nil && err != unix.EINVAL { // not all file systems know how to
+		return fmt.Errorf("%s: is there, but a crash of this machine may undo it: its folder can't be synced: %w", t.name, err)
 	}
 	return nil
+}
+
+// rename gives the file its name; the lock is held.
+func (t *target) rename() error {
+	if t.temp == "" {
+		err := unix.Linkat(unix.AT_FDCWD, t.own(), t.dir, t.base, unix.AT_SYMLINK_FOLLOW)
+		if err != unix.EEXIST {
+			return err
+		}
+		temp := besides()
+		if err := unix.Linkat(unix.AT_FDCWD, t.own(), t.dir, temp, unix.AT_SYMLINK_FOLLOW); err != nil {
+			return err
+		}
+		t.temp = temp
+	}
+	err := unix.Renameat(t.dir, t.temp, t.dir, t.base)
+	if err == nil {
+		t.temp = ""
+	}
+	return err
 }

@@ -105,11 +105,16 @@ func OpenFolder(path string) (fd int, err error) {
 // an end that is the file's may not be one.
 // It waits until the file is on its disk, and so takes no part in the Pulse.
 func (f *File) CloneRange(dst int, from, n, to int64) error {
-	err := unix.IoctlFileCloneRange(dst, &unix.FileCloneRange{Src_fd: int64(f.fd), Src_offset: uint64(from), Src_length: uint64(n), Dest_offset: uint64(to)})
-	if err != nil {
-		return fmt.Errorf("%s: cloning: %w", f.ref.Path(), err)
+	for {
+		err := unix.IoctlFileCloneRange(dst, &unix.FileCloneRange{Src_fd: int64(f.fd), Src_offset: uint64(from), Src_length: uint64(n), Dest_offset: uint64(to)})
+		switch err {
+		case nil:
+			return nil
+		case unix.EINTR:
+		default:
+			return fmt.Errorf("%s: cloning: %w", f.ref.Path(), err)
+		}
 	}
-	return nil
 }
 
 // CopyRange has the kernel copy up to n bytes of the file from from on to the file dst, at to

@@ -30,11 +30,15 @@ const (
 
 // Kind returns the kind of file system that the file is on.
 func (f *File) Kind() Kind {
-	var s unix.Statfs_t
 	f.ref.ask()
-	err := unix.Fstatfs(f.fd, &s)
-	f.ref.answered()
-	if err != nil {
+	defer f.ref.answered()
+	return KindOf(f.fd)
+}
+
+// KindOf returns the kind of file system that an open file or folder is on.
+func KindOf(fd int) Kind {
+	var s unix.Statfs_t
+	if unix.Fstatfs(fd, &s) != nil {
 		return Unknown
 	}
 	switch uint32(s.Type) {
