@@ -4,7 +4,7 @@ import "math"
 
 // allAims are in the order of the sections.
 func allAims() (all []aim) {
-	for _, section := range [][]aim{sequentialAims(), matrixAims(), randomAims(), hashingAims(), jobAims(), startAims(), profileAims(), growthAims()} {
+	for _, section := range [][]aim{sequentialAims(), matrixAims(), randomAims(), hashingAims(), jobAims(), writeAims(), startAims(), profileAims(), growthAims()} {
 		all = append(all, section...)
 	}
 	return all
@@ -67,6 +67,14 @@ func jobAims() []aim {
 		atLeast(1.5, "job: time of the fastest other to vzip's", over("job", "tree", "time", fastestOther, vzipJob)),
 		// Blocks are whole, and CRCs are remembered.
 		atMost(1.01, "job: bytes that vzip has written to those of the copy", one("job", "tree", vzipJob, "written to written once")),
+	}
+}
+
+func writeAims() []aim {
+	return []aim{
+		atLeast(100, "write, large files on XFS: 7z's time to vzip's", over("write", "XFS, large", "time", sevenZip, vzipWrite)),
+		atMost(0.01, "write, large files on XFS: new blocks to the data", one("write", "XFS, large", vzipWrite, "new blocks to data")),
+		atMost(2, "write, sparse pair on XFS: seconds", one("write", "XFS, sparse", vzipWrite, "time")),
 	}
 }
 

@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"vzip/internal/rig"
 )
 
 // section is a group of tables.
@@ -29,6 +31,7 @@ func init() {
 		{name: "checking", title: "What checking costs random reads", run: checking},
 		{name: "hashing", title: "Working out CRC-32s", run: hashing},
 		{name: "job", title: "From a tree to a ZIP elsewhere", run: job},
+		{name: "write", title: "A real file of an archive", run: write},
 		{name: "start", title: "The first byte, and a copy of what nobody has read yet", run: start},
 		{name: "http", title: "Over HTTP", run: overHTTP},
 		{name: "profile", title: "What the daemon does", run: profile},
@@ -61,6 +64,7 @@ type bench struct {
 	self    string // this program, for children
 	section string // that runs
 	mounts  []*mount
+	places  []*rig.Place    // file systems of their own
 	memory  string          // a folder in memory; "": none yet
 	missing map[string]bool // candidates that were left out
 	figures *figures
@@ -104,6 +108,10 @@ func (b *bench) clean() error {
 		errs = append(errs, m.close())
 	}
 	b.mounts = nil
+	for _, p := range b.places {
+		errs = append(errs, p.Close())
+	}
+	b.places = nil
 	if b.memory != "" {
 		errs = append(errs, os.RemoveAll(b.memory))
 		b.memory = ""

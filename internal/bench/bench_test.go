@@ -22,6 +22,9 @@ func TestMain(m *testing.M) {
 	if code, done := child(); done {
 		os.Exit(code)
 	}
+	if code, done := rig.Private(); done {
+		os.Exit(code)
+	}
 	os.Exit(m.Run())
 }
 

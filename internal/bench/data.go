@@ -29,6 +29,7 @@ type dataset struct {
 	files  []string // absolute
 	size   int64    // of all files
 	layout string
+	keys   string // more of the archive's in the layout, as "align: auto, "
 	zip    string // the archive as a file, once makeZIP has made it
 }
 
@@ -38,33 +39,38 @@ func (d *dataset) archive() string { return d.name + ".zip" }
 // the order of d.files. No two blocks of 4 KiB are equal.
 func (b *bench) makeData(name string, groups ...files) (*dataset, error) {
 	d := &dataset{name: name, dir: b.path(name), layout: b.path(name + ".yaml")}
-	b.progress("making %s", name)
+	return d, b.fill(d, groups...)
+}
+
+// fill is makeData for a tree and a layout at other places.
+func (b *bench) fill(d *dataset, groups ...files) error {
+	b.progress("making %s", d.name)
 	w := newFiller()
 	for g, group := range groups {
 		for i := range group.count {
 			folder := filepath.Join(d.dir, fmt.Sprintf("%d-%04d", g, i/1000))
 			if i%1000 == 0 {
 				if err := os.MkdirAll(folder, 0o755); err != nil {
-					return nil, err
+					return err
 				}
 				if err := b.ctx.Err(); err != nil {
-					return nil, err
+					return err
 				}
 			}
 			file := filepath.Join(folder, fmt.Sprintf("file-%07d", i))
 			if err := w.write(file, group.size); err != nil {
-				return nil, err
+				return err
 			}
 			d.files = append(d.files, file)
 			d.size += group.size
 		}
 	}
-	return d, b.describe(d)
+	return b.describe(d)
 }
 
 // describe writes the layout, and waits for the disk to be at rest.
 func (b *bench) describe(d *dataset) error {
-	text := fmt.Sprintf("version: 1\narchives: [{name: %s, entries: [{source: %q, as: %q}]}]\n", d.archive(), d.dir, d.name)
+	text := fmt.Sprintf("version: 1\narchives: [{name: %s, %sentries: [{source: %q, as: %q}]}]\n", d.archive(), d.keys, d.dir, d.name)
 	if err := os.WriteFile(d.layout, []byte(text), 0o644); err != nil {
 		return err
 	}

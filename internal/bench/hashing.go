@@ -137,28 +137,8 @@ func (b *bench) hashCold(of, title string, d *dataset, list string) error {
 // hashSparse hashes two disk images that are holes but for a hundredth.
 func (b *bench) hashSparse() error {
 	d := &dataset{name: "sparse", dir: b.path("sparse"), layout: b.path("sparse.yaml")}
-	if err := os.Mkdir(d.dir, 0o755); err != nil {
-		return err
-	}
-	b.progress("making two sparse files")
-	w, data := newFiller(), int64(0)
-	for name, size := range map[string]int64{"windows.vhdx": 70e9, "linux.vhdx": 85e9} {
-		size = int64(float64(size) * b.scale)
-		f, err := os.Create(d.dir + "/" + name)
-		if err != nil {
-			return err
-		}
-		err = f.Truncate(size)
-		for at := int64(0); at+mib <= size && err == nil; at += 100 * mib {
-			_, err = f.WriteAt(w.fresh(mib), at)
-			data += mib
-		}
-		if err := errors.Join(err, f.Close()); err != nil {
-			return err
-		}
-		d.size += size
-	}
-	if err := b.describe(d); err != nil {
+	data, err := b.fillSparse(d)
+	if err != nil {
 		return err
 	}
 	results, err := b.measure("sparse", b.rounds, []row{b.hashRow(d)})
@@ -168,6 +148,32 @@ func (b *bench) hashSparse() error {
 	b.recordAll("sparse", d.size, results)
 	b.note("Two sparse files, %.0f GB with %.2f GB of data: %s s, %s s of CPU.", float64(d.size)/1e9, float64(data)/1e9, number(results[0].time), number(results[0].cpu()))
 	return nil
+}
+
+// fillSparse makes the two disk images, and returns how many bytes of them are data.
+func (b *bench) fillSparse(d *dataset) (data int64, err error) {
+	if err := os.Mkdir(d.dir, 0o755); err != nil {
+		return 0, err
+	}
+	b.progress("making two sparse files")
+	w := newFiller()
+	for name, size := range map[string]int64{"windows.vhdx": 70e9, "linux.vhdx": 85e9} {
+		size = int64(float64(size) * b.scale)
+		f, err := os.Create(d.dir + "/" + name)
+		if err != nil {
+			return 0, err
+		}
+		err = f.Truncate(size)
+		for at := int64(0); at+mib <= size && err == nil; at += 100 * mib {
+			_, err = f.WriteAt(w.fresh(mib), at)
+			data += mib
+		}
+		if err := errors.Join(err, f.Close()); err != nil {
+			return 0, err
+		}
+		d.size += size
+	}
+	return data, b.describe(d)
 }
 
 // dropCaches has the kernel forget what it has read of disks, but for the programs.

@@ -20,6 +20,24 @@ with zipfile.ZipFile(sys.argv[1], "w", zipfile.ZIP_STORED) as z:
             z.write(os.path.join(folder, name))
 `
 
+// zipMaker is a program that writes a stored ZIP of a folder.
+type zipMaker struct {
+	name       string
+	words, env []string
+}
+
+const sevenZip = "7z a -tzip -mx0"
+
+// zipMakers are those that are programs of their own; they run in the folder that tree
+// is in.
+func zipMakers(out, tree string) []zipMaker {
+	return []zipMaker{
+		{sevenZip, []string{"7z", "a", "-tzip", "-mx0", "-bso0", "-bsp0", out, tree}, nil},
+		{"zip -0 -r", []string{"zip", "-0", "-q", "-r", out, tree}, nil},
+		{"bsdtar --format zip, stored", []string{"bsdtar", "-c", "--format", "zip", "--options", "zip:compression=store", "-f", out, tree}, nil},
+	}
+}
+
 // job goes from a tree to a copy of its ZIP, which stands for an upload: by vzip, with
 // nothing remembered, and by programs that write the ZIP first.
 func job(b *bench) error {
@@ -29,18 +47,11 @@ func job(b *bench) error {
 	if err != nil {
 		return err
 	}
-	makers := []struct {
-		name  string
-		words []string // $1 is the ZIP, $2 the tree
-		env   []string
-	}{
-		{"7z a -tzip -mx0", []string{"7z", "a", "-tzip", "-mx0", "-bso0", "-bsp0", "{zip}", "job"}, nil},
-		{"zip -0 -r", []string{"zip", "-0", "-q", "-r", "{zip}", "job"}, nil},
-		{"bsdtar --format zip, stored", []string{"bsdtar", "-c", "--format", "zip", "--options", "zip:compression=store", "-f", "{zip}", "job"}, nil},
-		{"Python zipfile, stored", []string{"python3", "-c", pythonZIP, "{zip}", "job"}, nil},
-		{"Go archive/zip, stored", []string{b.self, "{zip}", "job"}, []string{childVariable + "=gozip"}},
-	}
 	out, upload := b.path("out.zip"), b.path("upload")
+	makers := append(zipMakers(out, "job"),
+		zipMaker{"Python zipfile, stored", []string{"python3", "-c", pythonZIP, out, "job"}, nil},
+		zipMaker{"Go archive/zip, stored", []string{b.self, out, "job"}, []string{childVariable + "=gozip"}},
+	)
 	rest := func() error { // between two of them; the disk is at rest again
 		for _, file := range []string{out, upload} {
 			if err := os.RemoveAll(file); err != nil {
@@ -74,13 +85,7 @@ func job(b *bench) error {
 				return s, err
 			}
 			words := []string{"sh", "-c", `"$@" && cp "` + out + `" "` + upload + `"`, "sh"}
-			for _, word := range m.words {
-				if word == "{zip}" {
-					word = out
-				}
-				words = append(words, word)
-			}
-			return b.run(command{dir: b.dir, words: words, env: m.env})
+			return b.run(command{dir: b.dir, words: append(words, m.words...), env: m.env})
 		}})
 	}
 	results, err := b.measure("job", min(b.rounds, 3), rows)

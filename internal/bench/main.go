@@ -19,10 +19,15 @@ import (
 	"runtime"
 	"strings"
 	"syscall"
+
+	"vzip/internal/rig"
 )
 
 func main() {
 	if code, done := child(); done {
+		os.Exit(code)
+	}
+	if code, done := rig.Private(); done {
 		os.Exit(code)
 	}
 	// SIGPIPE as well: when nobody reads the tables any more, there is still something to remove.

@@ -4,12 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
+	"runtime"
 	"slices"
 	"strings"
 	"syscall"
 
 	"github.com/moby/sys/mountinfo"
+	"golang.org/x/sys/unix"
 )
 
 // privateVariable marks the process that has a mount namespace of its own.
@@ -29,10 +30,10 @@ func LetGo(keep string) error {
 	return err
 }
 
-// Private runs this program again as a child with its own mount namespace, and
-// returns true with the child's exit code; in that child, and for users who may
-// not, it returns false. What the child mounts is gone when it ends, however it
-// ends, loop devices included.
+// Private starts this program again, as the same process, in a mount namespace of its
+// own, where it returns false; for users who may not it does so at once, and where that
+// fails it returns true with an exit code. What the program mounts is gone when it ends,
+// however it ends, loop devices included.
 func Private() (code int, done bool) {
 	if os.Getenv(privateVariable) != "" {
 		if err := LetGo(""); err != nil {
@@ -44,19 +45,14 @@ func Private() (code int, done bool) {
 	if os.Geteuid() != 0 {
 		return 0, false
 	}
-	cmd := exec.Command("/proc/self/exe", os.Args[1:]...)
-	cmd.Args[0] = os.Args[0]
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
-	cmd.Env = append(os.Environ(), privateVariable+"=1")
-	cmd.SysProcAttr = &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS, Pdeathsig: syscall.SIGKILL}
-	err := cmd.Run()
-	var exit *exec.ExitError
-	switch {
-	case err == nil:
-		return 0, true
-	case errors.As(err, &exit) && exit.ExitCode() >= 0:
-		return exit.ExitCode(), true
+	runtime.LockOSThread() // the thread's namespace becomes that of the program
+	err := unix.Unshare(unix.CLONE_NEWNS)
+	if err == nil {
+		err = unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, "")
 	}
-	fmt.Fprintln(os.Stderr, err)
+	if err == nil {
+		err = syscall.Exec("/proc/self/exe", os.Args, append(os.Environ(), privateVariable+"=1"))
+	}
+	fmt.Fprintf(os.Stderr, "no mount namespace of its own: %v\n", err)
 	return 1, true
 }

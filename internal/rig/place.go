@@ -21,8 +21,8 @@ type Kind struct {
 	// Coarse file systems stamp whole seconds.
 	Coarse bool
 	Size   int64    // of its image, in bytes; 0: imageSize
-	mkfs   []string // the command that makes it, in an image; none for tmpfs
-	mount  string   // type
+	Mkfs   []string // the command that makes it, in an image; none for tmpfs
+	Type   string   // for mount(2)
 	upper  bool     // an overlay on it
 }
 
@@ -30,12 +30,12 @@ type Kind struct {
 // no room for more than whole seconds; tmpfs stamps after the fact; overlay does
 // not see writers below it.
 var Kinds = []Kind{
-	{Name: "ext4", Needs: []string{"root", "mkfs.ext4"}, mkfs: []string{"mkfs.ext4", "-q", "-F", "-O", "^has_journal"}, mount: "ext4"},
-	{Name: "ext4-128", Needs: []string{"root", "mkfs.ext4"}, mkfs: []string{"mkfs.ext4", "-q", "-F", "-I", "128", "-O", "^has_journal"}, mount: "ext4", Coarse: true},
-	{Name: "xfs", Needs: []string{"root", "mkfs.xfs"}, mkfs: []string{"mkfs.xfs", "-q", "-f", "-m", "reflink=1"}, mount: "xfs"},
-	{Name: "btrfs", Needs: []string{"root", "mkfs.btrfs"}, mkfs: []string{"mkfs.btrfs", "-q", "-f"}, mount: "btrfs"},
-	{Name: "tmpfs", Needs: []string{"root"}, mount: "tmpfs"},
-	{Name: "overlay", Needs: []string{"root", "mkfs.ext4"}, mkfs: []string{"mkfs.ext4", "-q", "-F", "-O", "^has_journal"}, mount: "ext4", upper: true},
+	{Name: "ext4", Needs: []string{"root", "mkfs.ext4"}, Mkfs: []string{"mkfs.ext4", "-q", "-F", "-O", "^has_journal"}, Type: "ext4"},
+	{Name: "ext4-128", Needs: []string{"root", "mkfs.ext4"}, Mkfs: []string{"mkfs.ext4", "-q", "-F", "-I", "128", "-O", "^has_journal"}, Type: "ext4", Coarse: true},
+	{Name: "xfs", Needs: []string{"root", "mkfs.xfs"}, Mkfs: []string{"mkfs.xfs", "-q", "-f", "-m", "reflink=1"}, Type: "xfs"},
+	{Name: "btrfs", Needs: []string{"root", "mkfs.btrfs"}, Mkfs: []string{"mkfs.btrfs", "-q", "-f"}, Type: "btrfs"},
+	{Name: "tmpfs", Needs: []string{"root"}, Type: "tmpfs"},
+	{Name: "overlay", Needs: []string{"root", "mkfs.ext4"}, Mkfs: []string{"mkfs.ext4", "-q", "-F", "-O", "^has_journal"}, Type: "ext4", upper: true},
 }
 
 // imageSize is the size of an image, in bytes. It is sparse; btrfs and xfs want
@@ -69,8 +69,8 @@ func (p *Place) make(ctx context.Context, dir string) error {
 	if err := errors.Join(os.Mkdir(p.Dir, 0o755), os.MkdirAll(disk, 0o755)); err != nil {
 		return err
 	}
-	if len(p.mkfs) == 0 {
-		return p.add(disk, "tmpfs", p.mount, "size=1g")
+	if len(p.Mkfs) == 0 {
+		return p.add(disk, "tmpfs", p.Type, "size=1g")
 	}
 	p.image = filepath.Join(dir, "image")
 	f, err := os.Create(p.image)
@@ -80,11 +80,11 @@ func (p *Place) make(ctx context.Context, dir string) error {
 	if err := errors.Join(f.Truncate(cmp.Or(p.Size, imageSize)), f.Close()); err != nil {
 		return err
 	}
-	if err := run(ctx, p.mkfs[0], append(p.mkfs[1:len(p.mkfs):len(p.mkfs)], p.image)...); err != nil {
+	if err := run(ctx, p.Mkfs[0], append(p.Mkfs[1:len(p.Mkfs):len(p.Mkfs)], p.image)...); err != nil {
 		return err
 	}
 	// The loop device ends with its mount.
-	if err := run(ctx, "mount", "-t", p.mount, "-o", "loop", p.image, disk); err != nil {
+	if err := run(ctx, "mount", "-t", p.Type, "-o", "loop", p.image, disk); err != nil {
 		return err
 	}
 	p.mounts = append(p.mounts, disk)
