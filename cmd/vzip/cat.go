@@ -69,16 +69,22 @@ func (a *app) cat(file, name string, r httpRange, f *readFlags) error {
 		return err
 	}
 	// From here on a signal ends the program at once, but not before clones are removed.
-	reading := context.Background()
-	signals := make(chan os.Signal, 1)
-	if a.snapshots.Any() {
-		reading = ctx
-		signal.Notify(signals, syscall.SIGPIPE)
+	cloned := a.snapshots.Any()
+	if cloned {
+		signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	} else {
 		stop()
+		ctx = context.Background()
 	}
-	switch err := copyRange(reading, a.stdout, shown, off, n); {
-	case errors.Is(err, syscall.EPIPE) && reading == ctx: // as a shell tells of that signal
+	done := make(chan error, 1)
+	go func() { done <- copyRange(ctx, a.stdout, shown, off, n) }()
+	select {
+	case err = <-done:
+	case <-ctx.Done(): // whoever reads may be asleep
+		err = ctx.Err()
+	}
+	switch {
+	case errors.Is(err, syscall.EPIPE) && cloned: // as a shell tells of that signal
 		return &exitError{code: exitSignal + int(syscall.SIGPIPE)}
 	case errors.Is(err, context.Canceled):
 		return errors.New("stopped by a signal")

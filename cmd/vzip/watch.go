@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/fsnotify/fsnotify"
+
+	"vzip/internal/snapshot"
 )
 
 const (
@@ -172,6 +174,9 @@ func (w *watcher) run(ctx context.Context) {
 
 // matters tells whether an event has to do with what is shown.
 func (w *watcher) matters(e fsnotify.Event) bool {
+	if snapshot.IsFolder(filepath.Base(e.Name)) {
+		return false // a reload makes some, which would be followed by another
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	is, in := w.watched[e.Name], w.watched[filepath.Dir(e.Name)]

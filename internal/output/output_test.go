@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -14,6 +15,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"vzip/internal/require"
 	"vzip/internal/rig"
 )
 
@@ -159,6 +161,30 @@ func TestSourceChanged(t *testing.T) {
 		}
 		nothingIn(t, dir, "src", "a.zip", "whole", "lost+found")
 	})
+}
+
+// A file that can't be cloned is copied, with its holes; the others are cloned.
+func TestOddFile(t *testing.T) {
+	t.Parallel()
+	dir := place(t, "btrfs")
+	require.Needs(t, "chattr")
+	must(t, os.Mkdir(dir+"/src", 0o755))
+	must(t, os.WriteFile(dir+"/src/a", nil, 0o644))
+	must(t, exec.Command("chattr", "+C", dir+"/src/a").Run()) // neither summed nor copied on write
+	sparse(t, dir+"/src/a")
+	noise(t, dir, map[string]int64{"src/b": 8 << 20, "src/c": 5 << 20})
+	must(t, rig.Age(dir))
+	a := archive(t, dir, "align: auto")
+	r := write(t, a, dir+"/a.zip", Options{Reflink: Auto, Workers: 2, ReadBack: true})
+	if sumOfFile(t, dir+"/a.zip") != sumOfArchive(t, a) {
+		t.Error("the file has other bytes than the archive")
+	}
+	if r.Cloned != 13<<20 || r.Holes < 30<<20 {
+		t.Errorf("did %+v, want 13 MiB cloned and 30 MiB or more in holes", r)
+	}
+	if _, err := Write(t.Context(), a, dir+"/a.zip", Options{Reflink: Always}); err == nil || !strings.Contains(err.Error(), "entry src/a can't be cloned") {
+		t.Errorf("--reflink=always: got error %v", err)
+	}
 }
 
 // A source that changes while it is copied or cloned is never a file with other bytes than

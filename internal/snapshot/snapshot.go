@@ -20,6 +20,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -42,9 +43,11 @@ type Keeper struct {
 // Clones are the clones of one generation.
 type Clones struct {
 	keeper  *Keeper
-	mu      sync.Mutex // held while something is made or removed
+	mu      sync.Mutex // never held while a source or the user's folder is asked
 	folders map[string]*folder
-	removed bool
+	making  int           // how many are making something
+	removed bool          // or to be, by the last of those
+	gone    chan struct{} // closed when they are
 }
 
 // folder is the folder of a generation in one that the user named. Both are open, so that
@@ -70,6 +73,9 @@ type Archive struct {
 // perFolder is how many clones are in a folder: directories stay small.
 const perFolder = 1024
 
+// IsFolder tells whether a file name is one of the folders that clones are in.
+func IsFolder(name string) bool { return strings.HasPrefix(name, prefix) }
+
 // Rel returns the path of clone i below an archive's Root.
 func Rel(i int) string { return strconv.Itoa(i/perFolder) + "/" + strconv.Itoa(i%perFolder) }
 
@@ -81,7 +87,7 @@ func (k *Keeper) Begin() *Clones {
 	if k == nil {
 		return nil
 	}
-	c := &Clones{keeper: k, folders: map[string]*folder{}}
+	c := &Clones{keeper: k, folders: map[string]*folder{}, gone: make(chan struct{})}
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if c.removed = k.ended; !c.removed {
@@ -93,13 +99,26 @@ func (k *Keeper) Begin() *Clones {
 	return c
 }
 
-// Close removes all clones of the process; there are no new ones after that.
+// patience is how long Close waits for what hangs in a source.
+const patience = time.Second
+
+// Close removes all clones of the process; there are no new ones after that. Those of a
+// generation for which a source hangs it leaves to the next start.
 func (k *Keeper) Close() {
 	k.mu.Lock()
 	k.ended = true
 	k.mu.Unlock()
-	for _, c := range k.all() {
+	all := k.all()
+	for _, c := range all {
 		c.Remove()
+	}
+	late := time.After(patience)
+	for _, c := range all {
+		select {
+		case <-c.gone:
+		case <-late:
+			return
+		}
 	}
 }
 
@@ -127,12 +146,13 @@ func (k *Keeper) warn(format string, args ...any) {
 // Archive makes a folder for the clones of one archive in dir, which is an absolute path
 // without links. Done ends making them.
 func (c *Clones) Archive(dir string) (*Archive, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.removed {
+	if !c.begin() {
 		return nil, errEnded
 	}
+	defer c.end()
+	c.mu.Lock()
 	f := c.folders[dir]
+	c.mu.Unlock()
 	if f == nil {
 		for _, err := range Sweep(dir) {
 			c.keeper.warn("%v", err)
@@ -141,7 +161,9 @@ func (c *Clones) Archive(dir string) (*Archive, error) {
 		if f, err = newFolder(dir); err != nil {
 			return nil, fmt.Errorf("snapshot %s: %w", dir, err)
 		}
+		c.mu.Lock()
 		c.folders[dir] = f
+		c.mu.Unlock()
 	}
 	a := &Archive{Root: filepath.Join(f.path, strconv.Itoa(f.archives)), clones: c, subfd: -1}
 	var err error
@@ -161,12 +183,10 @@ func (c *Clones) Archive(dir string) (*Archive, error) {
 // Clone clones the source at ref as number i. Numbers go up, each is used once. Errors are
 // those of [source.Ref.CloneTo].
 func (a *Archive) Clone(i int, ref source.Ref) (source.Clone, error) {
-	c := a.clones
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.removed {
+	if !a.clones.begin() {
 		return source.Clone{}, errEnded
 	}
+	defer a.clones.end()
 	if n := i / perFolder; a.subfd < 0 || n != a.sub {
 		a.closeSub()
 		fd, err := makeFolder(a.fd, strconv.Itoa(n))
@@ -191,8 +211,27 @@ func (a *Archive) closeSub() {
 	}
 }
 
-// Remove removes the clones, the first time; nobody may use them any more. What can't be
-// removed is warned of.
+// begin tells whether something may be made, which end ends.
+func (c *Clones) begin() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.removed {
+		c.making++
+	}
+	return !c.removed
+}
+
+func (c *Clones) end() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.making--; c.removed {
+		c.removeIfIdle()
+	}
+}
+
+// Remove removes the clones, the first time; nobody may use them any more. Where something
+// is being made, which may hang as its source does, they are removed when that ends. What
+// can't be removed is warned of.
 func (c *Clones) Remove() {
 	if c == nil {
 		return
@@ -200,6 +239,20 @@ func (c *Clones) Remove() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.removed = true
+	c.removeIfIdle()
+}
+
+// removeIfIdle removes the clones unless something is being made; the lock is held.
+func (c *Clones) removeIfIdle() {
+	select {
+	case <-c.gone:
+		return
+	default:
+	}
+	if c.making > 0 {
+		return
+	}
+	defer close(c.gone)
 	for dir, f := range c.folders {
 		if err := empty(f.fd); err != nil {
 			c.keeper.warn("%s can't be removed: %v: the next start with this snapshot folder tries again", f.path, err)
@@ -287,7 +340,7 @@ func Sweep(dir string) (failed []error) {
 		return []error{fmt.Errorf("what is left in %s can't be listed: %w", dir, err)}
 	}
 	for _, name := range names {
-		if !strings.HasPrefix(name, prefix) {
+		if !IsFolder(name) {
 			continue
 		}
 		if err := sweep(parent, name); err != nil {

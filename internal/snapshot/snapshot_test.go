@@ -7,11 +7,21 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
+	"vzip/internal/faultfs"
 	"vzip/internal/require"
+	"vzip/internal/source"
 )
+
+func TestMain(m *testing.M) {
+	if faultfs.Asked() { // this program is the file system with faults, too
+		os.Exit(faultfs.Main(os.Args[1:]))
+	}
+	os.Exit(require.NoMounts(m))
+}
 
 func must(t *testing.T, err error) {
 	t.Helper()
@@ -220,5 +230,46 @@ func TestReadOnly(t *testing.T) {
 	_, err := new(Keeper).Begin().Archive(dir)
 	if err == nil || !strings.Contains(err.Error(), "snapshot "+dir+": a folder in it: read-only file system: make it writable for this user") {
 		t.Errorf("got error %v", err)
+	}
+}
+
+// A source that hangs keeps nobody from ending, and what it left goes when it answers.
+func TestHungSource(t *testing.T) {
+	t.Parallel()
+	require.Needs(t, "fuse")
+	src, mnt, dir := emptyFolder(t), emptyFolder(t), emptyFolder(t)
+	must(t, os.WriteFile(src+"/a", []byte("data"), 0o644))
+	self, err := os.Executable()
+	must(t, err)
+	m, err := faultfs.Start([]string{self}, src, mnt, 0)
+	must(t, err)
+	defer func() { must(t, m.Close()) }()
+	_, err = m.Add(faultfs.Rule{Ops: []faultfs.Op{faultfs.Open}, Hang: true})
+	must(t, err)
+	k := failing(t)
+	a, err := k.Begin().Archive(dir)
+	must(t, err)
+	done := make(chan error)
+	go func() {
+		_, err := a.Clone(0, source.Ref{Root: mnt, Rel: "a"})
+		done <- err
+	}()
+	for state, err := m.State(); state.Hung == 0; state, err = m.State() {
+		must(t, err)
+		time.Sleep(10 * time.Millisecond)
+	}
+	begin := time.Now()
+	k.Close()
+	if took := time.Since(begin); took > patience+5*time.Second {
+		t.Errorf("the end took %v", took)
+	}
+	if k.Begin(); len(names(t, dir)) != 1 {
+		t.Errorf("there are %q, want the folder that is in use", names(t, dir))
+	}
+	must(t, m.Clear())
+	<-done
+	a.Done()
+	if list := names(t, dir); len(list) > 0 {
+		t.Errorf("left behind: %q", list)
 	}
 }
