@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -74,20 +75,17 @@ func TestWriteKilled(t *testing.T) {
 				default:
 					t.Fatalf("killed: %d bytes, error %v", len(got), err)
 				}
+				// In the instant of replacing a file it has another name.
+				if left, _ := filepath.Glob(dir + "/out/.*"); len(left) > 0 && i%2 != 0 {
+					t.Errorf("left behind: %q", left)
+				} else if len(left) > 0 {
+					t.Logf("left behind by replacing: %q", left)
+					must(t, os.Remove(left[0]))
+				}
 			}
 			figure.Print(t, "vzip write, %s: 100 times killed: %d files were whole, %d as before, 0 else", name, whole, kept)
 			if kept == 0 {
 				t.Error("never killed before the end")
-			}
-			left, err := os.ReadDir(dir + "/out")
-			must(t, err)
-			for _, e := range left {
-				if e.Name() != "a.zip" {
-					t.Logf("left behind under another name: %s", e.Name())
-				}
-			}
-			if len(left) > 3 {
-				t.Errorf("%d files are left behind", len(left))
 			}
 		})
 	}
