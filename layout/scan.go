@@ -197,7 +197,9 @@ func (s *scan) collect(items iter.Seq[item]) *Plan {
 	}
 	if archive.Len() == 0 {
 		s.plan.ModTime = 315532800 // 1980-01-01, the earliest that a ZIP can tell (4.4.6)
-		s.warn("archive %s is empty", s.a.Name)
+		if len(s.problems.List) == 0 && s.ctx.Err() == nil {
+			s.warn("archive %s is empty", s.a.Name)
+		}
 	}
 	return s.plan
 }

@@ -80,8 +80,14 @@ func (a *app) write(file, name, path string, f *writeFlags) error {
 	if err := findArchive(l, name); err != nil {
 		return err
 	}
-	if err := notStored(l, path); err != nil {
-		return err
+	refused, err := inTime(ctx, f.timeout, func() error { return a.notOurs(l, path) })
+	switch {
+	case errors.Is(err, context.Canceled):
+		return unfinished(err)
+	case err != nil:
+		return fmt.Errorf("%s: its file system %w", oneline.Quoted(path), err)
+	case refused != nil:
+		return refused
 	}
 	g, err := a.build(ctx, l, building{only: name, reader: a.newReader(&readFlags{verify: "crc", timeout: f.timeout}), progress: &progress{app: a}})
 	if err != nil {
@@ -151,9 +157,9 @@ func unfinished(err error) error {
 	return err
 }
 
-// notStored checks that a file that is about to be made is no part of an archive, nor a
-// source of one.
-func notStored(l *layout.Layout, path string) error {
+// notOurs checks that a file that is about to be made is no part of an archive, nor the
+// layout, nor what vzip remembers.
+func (a *app) notOurs(l *layout.Layout, path string) error {
 	real, err := realPath(path)
 	if err != nil {
 		return err
@@ -163,6 +169,11 @@ func notStored(l *layout.Layout, path string) error {
 	}
 	if layout, err := filepath.EvalSymlinks(l.Path); err == nil && layout == real {
 		return usageError("%s: that is the layout file: name another FILE", oneline.Quoted(path))
+	}
+	if dir, _ := a.cachePath(); dir != "" {
+		if cache, err := realPath(dir); err == nil && filepath.Dir(real) == cache {
+			return usageError("%s: CRC-32s are remembered in that folder: name another FILE", oneline.Quoted(path))
+		}
 	}
 	return nil
 }

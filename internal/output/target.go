@@ -30,8 +30,8 @@ type target struct {
 	block int64 // block size of its file system, in bytes
 	sized int64
 
-	mu    sync.Mutex
-	temp  string // its name until then; "" for none
+	mu    sync.Mutex // never held while a file system is asked, but to unlink
+	temp  string     // its name until then; "" for none
 	state state
 }
 
@@ -43,13 +43,37 @@ const (
 	naming // or done
 )
 
+var errNotRegular = errors.New("is no regular file: use vzip cat, which writes to standard output")
+
+// resolve returns the path of what path leads to, where there is something. The kernel
+// follows links in it, and refuses those that it would refuse to cp.
+func resolve(path string) (string, error) {
+	fd, err := unix.Open(path, unix.O_PATH|unix.O_CLOEXEC, 0)
+	switch err {
+	case nil:
+		var s unix.Stat_t
+		err := unix.Fstat(fd, &s)
+		unix.Close(fd)
+		if kind := s.Mode & unix.S_IFMT; err == nil && kind != unix.S_IFREG && kind != unix.S_IFDIR {
+			err = errNotRegular
+		}
+		if err != nil {
+			return "", err
+		}
+		return filepath.EvalSymlinks(path)
+	case unix.ENOENT:
+		return path, nil
+	}
+	return "", err
+}
+
 // create makes the file that will be at path. What is there already has to be a file; a
 // symbolic link is followed, as cp does.
 func (t *target) create(path string, mode os.FileMode) error {
 	t.name = oneline.Text(path)
-	real, err := filepath.EvalSymlinks(path)
+	real, err := resolve(path)
 	if err != nil {
-		real = path
+		return t.error(err)
 	}
 	t.base = filepath.Base(real)
 	dir := filepath.Dir(real)
@@ -70,7 +94,7 @@ func (t *target) create(path string, mode os.FileMode) error {
 		return fmt.Errorf("%s: is a symbolic link that leads nowhere: remove it, or name another FILE", t.name)
 	default:
 		if err == nil {
-			return fmt.Errorf("%s: is no regular file: use vzip cat, which writes to standard output", t.name)
+			return t.error(errNotRegular)
 		}
 		if err != unix.ENOENT {
 			return t.error(err)
@@ -106,17 +130,17 @@ func (t *target) open(mode os.FileMode) error {
 }
 
 func (t *target) openNamed(mode os.FileMode) error {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.state == abandoned {
-		return context.Canceled
-	}
 	temp := besides()
 	fd, err := unix.Openat(t.dir, temp, unix.O_RDWR|unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_CLOEXEC, uint32(mode))
 	if err != nil {
 		return t.error(err)
 	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	t.temp, t.file = temp, os.NewFile(uintptr(fd), t.name)
+	if t.state == abandoned {
+		return context.Canceled
+	}
 	return nil
 }
 
@@ -251,12 +275,9 @@ func (t *target) commit(ctx context.Context, size int64) error {
 	if err := t.sync(); err != nil {
 		return err
 	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.state == abandoned || ctx.Err() != nil {
+	if !t.begin(ctx) {
 		return context.Canceled
 	}
-	t.state = naming
 	if err := t.rename(); err != nil {
 		return t.error(err)
 	}
@@ -274,7 +295,18 @@ func (t *target) commit(ctx context.Context, size int64) error {
 	return nil
 }
 
-// rename gives the file its name; the lock is held.
+// begin tells whether the file may get its name: then nobody can give it up any more.
+func (t *target) begin(ctx context.Context) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.state == abandoned || ctx.Err() != nil {
+		return false
+	}
+	t.state = naming
+	return true
+}
+
+// rename gives the file its name.
 func (t *target) rename() error {
 	if t.temp == "" {
 		err := unix.Linkat(unix.AT_FDCWD, t.own(), t.dir, t.base, unix.AT_SYMLINK_FOLLOW)
@@ -285,7 +317,7 @@ func (t *target) rename() error {
 		if err := unix.Linkat(unix.AT_FDCWD, t.own(), t.dir, temp, unix.AT_SYMLINK_FOLLOW); err != nil {
 			return err
 		}
-		t.temp = temp
+		t.temp = temp // close takes it away if the next step fails
 	}
 	err := unix.Renameat(t.dir, t.temp, t.dir, t.base)
 	if err == nil {

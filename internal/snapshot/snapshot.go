@@ -297,12 +297,15 @@ func makeFolder(parent int, name string) (fd int, err error) {
 	if err := unix.Mkdirat(parent, name, 0o700); err != nil {
 		return -1, err
 	}
-	fd, err = openFolder(parent, name)
-	if err == nil && !own(fd) {
+	if fd, err = openFolder(parent, name); err == nil && !own(fd) {
 		unix.Close(fd)
 		err = unix.EPERM
 	}
-	return fd, err
+	if err != nil { // a umask, perhaps
+		_ = unix.Unlinkat(parent, name, unix.AT_REMOVEDIR)
+		return -1, err
+	}
+	return fd, nil
 }
 
 func openFolder(parent int, name string) (int, error) {
