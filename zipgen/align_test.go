@@ -88,7 +88,7 @@ func TestAlignDistances(t *testing.T) {
 	for n := range int64(MinAlign + 1) {
 		entries := []Entry{
 			{Name: "a", Mode: mode0644, Size: n, ModTime: leapDay},
-			{Name: "b", Mode: mode0644, Size: 1 << 20, ModTime: leapDay},
+			{Name: "b", Mode: mode0644, Size: 2 * MinAlign, ModTime: leapDay},
 		}
 		a, parsed := aligned(t, Options{Align: MinAlign}, entries)
 		header := a.DataOffset(1) - a.HeaderOffset(1)
