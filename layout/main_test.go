@@ -1,0 +1,21 @@
+package layout
+
+import (
+	"os"
+	"testing"
+
+	"vzip/internal/require"
+	"vzip/internal/rig"
+)
+
+// TestMain runs the tests in a mount namespace of their own, so that they leave nothing
+// mounted even when they are killed.
+func TestMain(m *testing.M) {
+	if os.Geteuid() != 0 { // one of the users that tests become, perhaps
+		os.Exit(m.Run())
+	}
+	if code, done := rig.Private(); done {
+		os.Exit(code)
+	}
+	os.Exit(require.NoMounts(m))
+}
