@@ -32,6 +32,7 @@ const (
 type columns struct {
 	offset, size, modTime, mode Column // see record
 	central                     Column // where central headers are, from the directory's start
+	packed                      Column // what the compressed size is beyond the size, wrapping
 	uid, gid                    Column // with Options.Owners
 }
 
@@ -39,12 +40,13 @@ func (c *columns) add(r *record, central uint64) {
 	c.offset.Add(r.offset)
 	c.central.Add(central)
 	c.size.Add(r.size)
+	c.packed.Add(r.packed - r.size)
 	c.modTime.Add(uint64(r.modTime))
 	c.mode.Add(uint64(r.mode))
 }
 
 func (c *columns) seal() {
-	for _, c := range []*Column{&c.offset, &c.central, &c.size, &c.modTime, &c.mode, &c.uid, &c.gid} {
+	for _, c := range []*Column{&c.offset, &c.central, &c.size, &c.packed, &c.modTime, &c.mode, &c.uid, &c.gid} {
 		c.Seal()
 	}
 }
@@ -52,10 +54,14 @@ func (c *columns) seal() {
 // record returns what is kept of entry i, without where its central header is.
 func (c *columns) record(i int) record {
 	k, j := i/runLen, i%runLen
-	return record{
+	r := record{
 		offset: c.offset.runs[k].at(j), size: c.size.runs[k].at(j),
 		modTime: int64(c.modTime.runs[k].at(j)), mode: uint32(c.mode.runs[k].at(j)),
 	}
+	if r.packed = r.size; r.mode&deflated != 0 {
+		r.packed += c.packed.runs[k].at(j)
+	}
+	return r
 }
 
 // owner returns entry i's owner; the zero one where none are stored.
@@ -109,10 +115,14 @@ func (a *Archive) Directory() (offset, length int64) {
 // Entry returns entry i, 0 <= i < Len().
 func (a *Archive) Entry(i int) Entry {
 	r, o := a.record(i), a.owner(i)
-	return Entry{
+	e := Entry{
 		Name: a.names.at(i).String(), Mode: r.mode & (TypeMask | PermMask), Size: int64(r.size), ModTime: r.modTime,
 		UID: o.uid, GID: o.gid,
 	}
+	if r.mode&deflated != 0 {
+		e.CompressedSize = int64(r.packed)
+	}
+	return e
 }
 
 // EntryName returns the name of entry i.
@@ -124,8 +134,15 @@ func (a *Archive) AppendEntryName(b []byte, i int) []byte {
 	return append(append(b, n.folder...), n.own...)
 }
 
-// EntrySize returns the size of entry i's data.
+// EntrySize returns the size of entry i's data, inflated.
 func (a *Archive) EntrySize(i int) int64 { return int64(a.size.At(i)) }
+
+// EntryCompressedSize returns how many bytes entry i's data has in the archive, and
+// whether it is deflated.
+func (a *Archive) EntryCompressedSize(i int) (size int64, isDeflated bool) {
+	r := a.record(i)
+	return int64(r.packed), r.mode&deflated != 0
+}
 
 // EntryModTime returns the modification time of entry i.
 func (a *Archive) EntryModTime(i int) int64 { return int64(a.modTime.At(i)) }
@@ -207,7 +224,7 @@ func (c *cursor) enter(a *Archive, k Kind, i int) {
 
 // toData goes from an entry's local header to its data.
 func (c *cursor) toData() {
-	c.Extent = Extent{Kind: Data, Entry: c.Entry, Offset: c.Offset + c.Len, Len: int64(c.record.size)}
+	c.Extent = Extent{Kind: Data, Entry: c.Entry, Offset: c.Offset + c.Len, Len: int64(c.record.packed)}
 }
 
 func (c *cursor) toEnd(a *Archive) {
@@ -217,7 +234,7 @@ func (c *cursor) toEnd(a *Archive) {
 // next goes to the extent that follows, from any but End, in O(1).
 func (c *cursor) next(a *Archive) {
 	switch {
-	case c.Kind == LocalHeader && c.record.size > 0:
+	case c.Kind == LocalHeader && c.record.packed > 0:
 		c.toData()
 	case c.Entry+1 < a.count && c.Kind == CentralHeader:
 		c.enter(a, CentralHeader, c.Entry+1)

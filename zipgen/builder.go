@@ -12,13 +12,11 @@ import (
 // Builder collects entries in order. The zero Builder is ready for use, with the
 // zero Options.
 type Builder struct {
-	options  Options
-	columns  columns
-	names    namesBuilder
-	count    int
-	at       uint64 // where the next local header goes
-	lastSize uint64 // of the entry that was added last
-	dir      uint64 // length of the central directory so far
+	options Options
+	columns columns
+	names   namesBuilder
+	count   int
+	end     edge
 	// files are the lengths of the names of files that the last name starts with, or is.
 	files []int
 }
@@ -44,12 +42,9 @@ func (b *Builder) Add(e Entry) error {
 	if parent, ok := b.fileAbove(e.Name, shared); ok {
 		return fmt.Errorf("%q is a file, and %q needs it as a directory: %w", clip(parent), clip(e.Name), ErrDuplicate)
 	}
-	r := record{offset: b.at, size: uint64(e.Size), modTime: e.ModTime, mode: e.Mode}
+	r := record{size: uint64(e.Size), packed: uint64(e.Size), modTime: e.ModTime, mode: e.Mode}
 	if b.options.Owners {
 		r.mode |= hasOwner
-	}
-	if b.lastSize == uint32max {
-		r.mode |= wideSizes
 	}
 	if b.options.NTFSTimes && !fitsExtendedTimestamp(e.ModTime) && fitsNTFSTime(e.ModTime) {
 		r.mode |= hasNTFSTime
@@ -60,13 +55,15 @@ func (b *Builder) Add(e Entry) error {
 	if needsUTF8(e.Name) {
 		r.mode |= utf8Name
 	}
-	at, dir := b.at+uint64(r.localLen(len(e.Name)))+r.size, b.dir+uint64(r.centralLen(len(e.Name)))
-	// What is left over room for end records with the longest comment.
-	if at+dir > math.MaxInt64-1<<20 {
-		return fmt.Errorf("%q: %w: the archive would pass 2^63-1 bytes", clip(e.Name), ErrSize)
+	if e.CompressedSize > 0 {
+		r.deflate(uint64(e.CompressedSize))
+	}
+	central := b.end.dir
+	if !b.end.add(&r, len(e.Name)) {
+		return fmt.Errorf("%q: %w: %s", clip(e.Name), ErrSize, tooLarge)
 	}
 	b.names.add(e.Name, shared)
-	b.columns.add(&r, b.dir)
+	b.columns.add(&r, central)
 	if b.options.Owners {
 		b.columns.uid.Add(uint64(e.UID))
 		b.columns.gid.Add(uint64(e.GID))
@@ -77,7 +74,6 @@ func (b *Builder) Add(e Entry) error {
 	if !r.isDir() {
 		b.files = append(b.files, len(e.Name))
 	}
-	b.at, b.dir, b.lastSize = at, dir, r.size
 	b.count++
 	return nil
 }
@@ -104,20 +100,48 @@ func (b *Builder) Archive() (*Archive, error) {
 	if a := b.options.Align; a != 0 && (a < MinAlign || a > MaxAlign || a&(a-1) != 0) {
 		return nil, fmt.Errorf("an alignment of %d bytes is no power of two from %d to %d", a, MinAlign, MaxAlign)
 	}
-	comment := b.options.Comment
-	if len(comment) > MaxNameLen {
+	if comment := b.options.Comment; len(comment) > MaxNameLen {
 		return nil, fmt.Errorf("the comment has %d bytes, at most %d fit", len(comment), MaxNameLen)
 	}
-	e := end{count: uint64(b.count), directory: b.dir, directoryAt: b.at, comment: comment}
-	records := e.append(nil)
+	b.columns.seal()
+	return b.end.archive(b.columns, b.names.finish(), b.count, b.options.Comment)
+}
+
+// edge is where what was laid out ends.
+type edge struct {
+	at   uint64 // where the next local header goes
+	dir  uint64 // length of the central directory
+	wide bool   // the last entry makes the next one have wideSizes
+}
+
+// add gives a record its place behind the others, unless the archive would be too large.
+func (e *edge) add(r *record, nameLen int) bool {
+	r.offset = e.at
+	if r.mode &^= wideSizes; e.wide {
+		r.mode |= wideSizes
+	}
+	at, dir := e.at+uint64(r.localLen(nameLen))+r.packed, e.dir+uint64(r.centralLen(nameLen))
+	// What is left over room for end records with the longest comment.
+	if at+dir > math.MaxInt64-1<<20 {
+		return false
+	}
+	*e = edge{at, dir, r.size == uint32max || r.packed == uint32max}
+	return true
+}
+
+const tooLarge = "the archive would pass 2^63-1 bytes"
+
+// archive ends an archive of that many entries.
+func (e *edge) archive(c columns, n names, count int, comment string) (*Archive, error) {
+	end := end{count: uint64(count), directory: e.dir, directoryAt: e.at, comment: comment}
+	records := end.append(nil)
 	// A reader looks for this signature from the end. With a comment behind them,
 	// the bytes of the fixed part may make another one, or the start of one.
 	fixed := len(records) - endLen - len(comment)
 	if comment != "" && bytes.Contains(records[fixed+1:], []byte("PK\x05\x06")) {
 		return nil, fmt.Errorf("the comment, with the fields before it, holds the signature of an end record")
 	}
-	b.columns.seal()
-	return &Archive{columns: b.columns, names: b.names.finish(), count: b.count, directoryAt: b.at, directoryLen: b.dir, end: records}, nil
+	return &Archive{columns: c, names: n, count: count, directoryAt: e.at, directoryLen: e.dir, end: records}, nil
 }
 
 // New lays out an archive of entries in any order. The slice is left as it is.

@@ -33,6 +33,9 @@ type Entry struct {
 	Size int64
 	// ModTime is the modification time in seconds since 1970-01-01 UTC.
 	ModTime int64
+	// CompressedSize is the number of bytes that a file's data has in the archive if it
+	// is deflated (4.4.5: method 8). Where it is 0 the data is stored as it is.
+	CompressedSize int64
 	// UID and GID are the owner's numbers, stored with [Options].Owners alone.
 	UID, GID uint32
 }
@@ -89,6 +92,10 @@ func (e *Entry) check() error {
 		return fmt.Errorf("%q: %w: type %#o is no file, directory or symbolic link", clip(e.Name), ErrMode, e.Mode&TypeMask)
 	case e.Size < 0:
 		return fmt.Errorf("%q: %w: %d is negative", clip(e.Name), ErrSize, e.Size)
+	case e.CompressedSize < 0:
+		return fmt.Errorf("%q: %w: %d is negative", clip(e.Name), ErrSize, e.CompressedSize)
+	case e.CompressedSize > 0 && (e.Size == 0 || e.Mode&TypeMask != TypeFile):
+		return fmt.Errorf("%q: %w: only a file that has data is deflated", clip(e.Name), ErrSize)
 	case isDir && e.Size != 0:
 		return fmt.Errorf("%q: %w: a directory has no data", clip(e.Name), ErrSize)
 	}

@@ -35,8 +35,8 @@ func (r *record) localExtraLen(nameLen int) int {
 // alignment returns the length of the field that aligns the data of a record with
 // other extra fields of so many bytes, 0 for none, and what the data is aligned to.
 func (r *record) alignment(nameLen, extraLen int) (field int, align uint64) {
-	log := r.mode >> alignAt
-	if log == 0 {
+	log := r.mode >> alignAt & alignMask
+	if log == 0 || r.mode&deflated != 0 { // nobody maps what is deflated
 		return 0, 0
 	}
 	data := r.offset + uint64(localHeaderLen+nameLen+extraLen)
@@ -85,8 +85,8 @@ func (r *record) appendLocalExtra(b []byte, o owner, nameLen int) (_ []byte, zer
 	start := len(b)
 	if r.zip64Sizes() {
 		b = appendField(b, zip64ExtraID, 16)
-		b = binary.LittleEndian.AppendUint64(b, r.size) // uncompressed
-		b = binary.LittleEndian.AppendUint64(b, r.size) // compressed
+		b = binary.LittleEndian.AppendUint64(b, r.size)
+		b = binary.LittleEndian.AppendUint64(b, r.packed)
 	}
 	b = r.appendCommonExtra(b, o)
 	if field, align := r.alignment(nameLen, len(b)-start); field > 0 {
@@ -102,8 +102,8 @@ func (r *record) appendCentralExtra(b []byte, o owner) []byte {
 		at := len(b)
 		b = appendField(b, zip64ExtraID, 0)
 		if r.zip64Sizes() {
-			b = binary.LittleEndian.AppendUint64(b, r.size) // uncompressed
-			b = binary.LittleEndian.AppendUint64(b, r.size) // compressed
+			b = binary.LittleEndian.AppendUint64(b, r.size)
+			b = binary.LittleEndian.AppendUint64(b, r.packed)
 		}
 		if r.offset >= uint32max {
 			b = binary.LittleEndian.AppendUint64(b, r.offset)

@@ -12,8 +12,9 @@ type Content interface {
 	// CRC32 returns the CRC-32 (4.4.7) of entry i's data. It is not asked for
 	// entries without data.
 	CRC32(i int) (uint32, error)
-	// ReadEntryAt fills p with the data of entry i from off on; never more
-	// than the entry's Size is asked for. It fills p whole or returns an error.
+	// ReadEntryAt fills p with the data of entry i, as it stands in the archive, from
+	// off on; never more than its size, or CompressedSize where it is deflated, is asked
+	// for. It fills p whole or returns an error.
 	ReadEntryAt(i int, p []byte, off int64) error
 }
 

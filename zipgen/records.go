@@ -22,6 +22,9 @@ const (
 	hostUnix                      = 3 << 8  // 4.4.2.2
 	madeBy                        = hostUnix | 30
 	madeByZIP64                   = hostUnix | 45
+	methodStore                   = 0 // 4.4.5
+	methodDeflate                 = 8
+	neededDeflate                 = 20
 	neededFile                    = 10 // 4.4.3.2
 	neededDir                     = 20
 	neededZIP64                   = 45
@@ -32,7 +35,8 @@ const (
 // record is what an archive keeps of an entry beside its name and owner.
 type record struct {
 	offset  uint64 // of the local header from the archive's start
-	size    uint64
+	size    uint64 // of the data
+	packed  uint64 // of the data in the archive: the compressed size (4.4.8)
 	modTime int64
 	mode    uint32 // with the bits below
 }
@@ -42,13 +46,15 @@ const (
 	hasOwner    = 1 << 16 // has the extra field
 	hasNTFSTime = 1 << 17 // has the extra field
 	// wideSizes puts sizes that would fit their 32-bit slots into the ZIP64 field, in
-	// both headers. The entry behind one of exactly 0xFFFFFFFF bytes has it: Info-ZIP's
-	// unzip takes that size, which it still remembers, for the sentinel, and looks for
-	// sizes in a field that tells the offset alone.
+	// both headers. The entry behind one with a size of exactly 0xFFFFFFFF bytes has it:
+	// Info-ZIP's unzip takes that size, which it still remembers, for the sentinel, and
+	// looks for sizes in a field that tells the offset alone.
 	wideSizes = 1 << 18
 	utf8Name  = 1 << 19 // bit 11 of the flags (4.4.4): the name needs it and may have it
-	// From this bit on stands the base-2 logarithm of what the data is aligned to, or 0.
-	alignAt = 20
+	// In these bits stands the base-2 logarithm of what the data is aligned to, or 0.
+	alignAt   = 20
+	alignMask = 1<<5 - 1
+	deflated  = 1 << 25 // method 8
 )
 
 func (r *record) isDir() bool { return r.mode&TypeMask == TypeDir }
@@ -58,14 +64,24 @@ func (r *record) isDir() bool { return r.mode&TypeMask == TypeDir }
 func (r *record) needsZIP64() bool { return r.zip64Sizes() || r.offset >= uint32max }
 
 // zip64Sizes tells whether the sizes stand in the ZIP64 field.
-func (r *record) zip64Sizes() bool { return r.size >= uint32max || r.mode&wideSizes != 0 }
+func (r *record) zip64Sizes() bool {
+	return r.size >= uint32max || r.packed >= uint32max || r.mode&wideSizes != 0
+}
 
-// sizeSlot is what the headers' 32-bit fields say of the sizes.
-func (r *record) sizeSlot() uint32 {
+// sizeSlots are what the headers' 32-bit fields say of the sizes.
+func (r *record) sizeSlots() (packed, size uint32) {
 	if r.zip64Sizes() {
-		return uint32max
+		return uint32max, uint32max
 	}
-	return uint32(r.size)
+	return uint32(r.packed), uint32(r.size)
+}
+
+// method is the compression method (4.4.5).
+func (r *record) method() uint16 {
+	if r.mode&deflated != 0 {
+		return methodDeflate
+	}
+	return methodStore
 }
 
 // versionNeeded is the same in both headers: some readers refuse a difference.
@@ -75,6 +91,8 @@ func (r *record) versionNeeded() uint16 {
 		return neededZIP64
 	case r.isDir():
 		return neededDir
+	case r.mode&deflated != 0:
+		return neededDeflate
 	}
 	return neededFile
 }
@@ -114,9 +132,9 @@ func saturate32(v uint64) uint32 { return uint32(min(v, uint32max)) }
 //
 //	offset  size  field                       value
 //	     0     4  signature                   0x04034b50
-//	     4     2  version needed to extract   10; 20 directory; 45 ZIP64
+//	     4     2  version needed to extract   10; 20 directory, deflated; 45 ZIP64
 //	     6     2  general purpose bit flag    bit 11 if the name needs UTF-8; bit 3 never
-//	     8     2  compression method          0: stored
+//	     8     2  compression method          0: stored, 8: deflated
 //	    10     4  last mod file time, date    UTC
 //	    14     4  crc-32
 //	    18     4  compressed size             0xFFFFFFFF: in the ZIP64 field
@@ -125,15 +143,15 @@ func saturate32(v uint64) uint32 { return uint32(min(v, uint32max)) }
 //	    28     2  extra field length
 func (r *record) appendLocalHeader(b []byte, nameLen int, crc uint32, extraLen int) []byte {
 	clock, date := dosTime(r.modTime)
-	size := r.sizeSlot()
+	packed, size := r.sizeSlots()
 	b = binary.LittleEndian.AppendUint32(b, localHeaderSignature)
 	b = binary.LittleEndian.AppendUint16(b, r.versionNeeded())
 	b = binary.LittleEndian.AppendUint16(b, r.flags())
-	b = binary.LittleEndian.AppendUint16(b, 0)
+	b = binary.LittleEndian.AppendUint16(b, r.method())
 	b = binary.LittleEndian.AppendUint16(b, clock)
 	b = binary.LittleEndian.AppendUint16(b, date)
 	b = binary.LittleEndian.AppendUint32(b, crc)
-	b = binary.LittleEndian.AppendUint32(b, size)
+	b = binary.LittleEndian.AppendUint32(b, packed)
 	b = binary.LittleEndian.AppendUint32(b, size)
 	b = binary.LittleEndian.AppendUint16(b, uint16(nameLen))
 	return binary.LittleEndian.AppendUint16(b, uint16(extraLen))
@@ -162,16 +180,16 @@ func (r *record) appendCentralHeader(b []byte, nameLen int, crc uint32, extraLen
 		made = madeByZIP64
 	}
 	clock, date := dosTime(r.modTime)
-	size := r.sizeSlot()
+	packed, size := r.sizeSlots()
 	b = binary.LittleEndian.AppendUint32(b, centralHeaderSignature)
 	b = binary.LittleEndian.AppendUint16(b, made)
 	b = binary.LittleEndian.AppendUint16(b, r.versionNeeded())
 	b = binary.LittleEndian.AppendUint16(b, r.flags())
-	b = binary.LittleEndian.AppendUint16(b, 0)
+	b = binary.LittleEndian.AppendUint16(b, r.method())
 	b = binary.LittleEndian.AppendUint16(b, clock)
 	b = binary.LittleEndian.AppendUint16(b, date)
 	b = binary.LittleEndian.AppendUint32(b, crc)
-	b = binary.LittleEndian.AppendUint32(b, size)
+	b = binary.LittleEndian.AppendUint32(b, packed)
 	b = binary.LittleEndian.AppendUint32(b, size)
 	b = binary.LittleEndian.AppendUint16(b, uint16(nameLen))
 	b = binary.LittleEndian.AppendUint16(b, uint16(extraLen))
