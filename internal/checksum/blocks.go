@@ -20,6 +20,23 @@ type Sum struct {
 	// Blocks has the CRC-32 of each block, the last of which may be shorter. It is
 	// nil for files of at most one block, whose only block has CRC32.
 	Blocks []uint32
+	// Packed is what each block of deflate.BlockLen was deflated to; nil where the file is
+	// to be stored as it is.
+	Packed []Packed
+}
+
+// Packed is what is known of a block that was deflated.
+type Packed struct {
+	Len   uint32 // bytes
+	CRC32 uint32 // of them
+}
+
+// PackedLen returns how many bytes all blocks of a deflated file take.
+func PackedLen(blocks []Packed) (n int64) {
+	for _, b := range blocks {
+		n += int64(b.Len)
+	}
+	return n
 }
 
 // Blocks returns how many blocks a file of size bytes has: 0 for an empty one.

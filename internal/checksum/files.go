@@ -33,6 +33,9 @@ type Files struct {
 	Done func(i int, sum Sum, err error)
 	// Progress, if set, is told the bytes that are dealt with, holes included.
 	Progress func(bytes int64)
+	// Level, if set, tells at which level file i is to be deflated, 0 for not at all, and
+	// whether only if that makes it enough smaller.
+	Level func(i int) (level int, auto bool)
 }
 
 // Run works out the CRC-32 of every file with the given number of workers. It
@@ -84,6 +87,7 @@ type large struct {
 	file   *source.File
 	at     int64    // how far parts have been handed out: a block's start, or the end
 	blocks []uint32 // CRC-32 of each; those of a part are its worker's to enter
+	pack   *packing // nil: it is not deflated
 	open   int      // parts handed out and not finished
 	err    error
 }
@@ -97,16 +101,22 @@ type task struct {
 
 func (r *run) work(ctx context.Context) {
 	buf := make([]byte, bufferLen)
+	var p packer
 	for {
 		t, ok := r.take(ctx)
 		if !ok {
 			return
 		}
 		if t.large == nil {
-			r.sumFile(ctx, t.file, buf)
+			r.sumFile(ctx, t.file, buf, &p)
 			continue
 		}
-		_, err := sumRange(ctx, t.large.file, t.start, t.end, t.large.blocks, buf, r.Progress, nil)
+		var err error
+		if pack := t.large.pack; pack != nil {
+			err = p.packRange(ctx, t.large.file, pack, t.start, t.end, t.large.blocks, r.Progress)
+		} else {
+			_, err = sumRange(ctx, t.large.file, t.start, t.end, t.large.blocks, buf, r.Progress, nil)
+		}
 		r.finishPart(t, err)
 	}
 }
@@ -158,6 +168,11 @@ func (l *large) next(ctx context.Context, progress func(int64)) (start, end int6
 	if l.err != nil || l.at >= size {
 		return 0, 0, false
 	}
+	if l.pack != nil { // holes are deflated, too
+		start, l.at = l.at, min(l.at+packPartLen, size)
+		l.open++
+		return start, l.at, true
+	}
 	start, _, err := l.file.NextData(l.at)
 	if err != nil {
 		l.err = err
@@ -191,7 +206,7 @@ func (r *run) opened(l *large) {
 }
 
 // sumFile does a small file whole, and offers a large one to all workers.
-func (r *run) sumFile(ctx context.Context, i int, buf []byte) {
+func (r *run) sumFile(ctx context.Context, i int, buf []byte, p *packer) {
 	f, err := r.Open(ctx, i)
 	if err == nil && f.Size() > MaxSize {
 		f.Close()
@@ -202,9 +217,19 @@ func (r *run) sumFile(ctx context.Context, i int, buf []byte) {
 		r.Done(i, Sum{}, err)
 		return
 	}
-	if f.Size() > 2*partLen {
+	pack, err := r.packing(ctx, i, f, p)
+	if err != nil {
+		r.opened(nil)
+		r.closeFile(i, f, nil, nil, err)
+		return
+	}
+	part := int64(partLen)
+	if pack != nil {
+		part = packPartLen
+	}
+	if f.Size() > 2*part {
 		f.WillReadAll()
-		r.opened(&large{i: i, file: f, blocks: make([]uint32, Blocks(f.Size()))})
+		r.opened(&large{i: i, file: f, pack: pack, blocks: make([]uint32, Blocks(f.Size()))})
 		return
 	}
 	r.opened(nil)
@@ -213,8 +238,12 @@ func (r *run) sumFile(ctx context.Context, i int, buf []byte) {
 	if f.Size() > BlockLen {
 		blocks = make([]uint32, Blocks(f.Size()))
 	}
-	_, err = sumRange(ctx, f, 0, f.Size(), blocks, buf, r.Progress, nil)
-	r.closeFile(i, f, blocks, err)
+	if pack != nil {
+		err = p.packRange(ctx, f, pack, 0, f.Size(), blocks, r.Progress)
+	} else {
+		_, err = sumRange(ctx, f, 0, f.Size(), blocks, buf, r.Progress, nil)
+	}
+	r.closeFile(i, f, blocks, pack, err)
 }
 
 func (r *run) finishPart(t task, err error) {
@@ -230,7 +259,7 @@ func (r *run) finishPart(t task, err error) {
 	}
 	r.mu.Unlock()
 	if last {
-		r.closeFile(l.i, l.file, l.blocks, l.err)
+		r.closeFile(l.i, l.file, l.blocks, l.pack, l.err)
 	}
 }
 
@@ -284,10 +313,11 @@ func sumRange(ctx context.Context, f *source.File, start, end int64, blocks []ui
 }
 
 // closeFile hands over a file's CRCs if the file is still what it was.
-func (r *run) closeFile(i int, f *source.File, blocks []uint32, err error) {
+func (r *run) closeFile(i int, f *source.File, blocks []uint32, pack *packing, err error) {
 	var sum Sum
 	if err == nil {
 		sum, err = sumOf(f, blocks)
+		sum.Packed = pack.result(f.Size())
 	}
 	if err == nil {
 		err = r.Check(i, f)

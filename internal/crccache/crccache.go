@@ -37,6 +37,9 @@
 //
 // So a tail slot passes for no head's, and for no other place's. All slots of a
 // record must be sound, and the blocks' CRCs together give the file's.
+//
+// Other things than files have records of this form as well, under keys of their own:
+// files that are deflated (see Record.Pack), and archives that were published.
 package crccache
 
 import (
