@@ -57,10 +57,10 @@ type Beside struct {
 func (p *Plan) Beside() Beside { return Beside{p.archive.Split, p.archive.Sidecars} }
 
 // checkVolumes finds an archive that has too many of them.
-func (s *scan) checkVolumes(size int64) {
-	if n := volumes(size, s.a.Split); n > MaxVolumes {
-		s.problems.add(s.a.pos, false, "archive %q: its %d bytes are %d volumes of %d, and there are at most %d: set split to %d or more, or leave it out",
-			s.a.Name, size, n, s.a.Split, MaxVolumes, (size-1)/MaxVolumes+1)
+func (a *Archive) checkVolumes(problems *Problems, size int64) {
+	if n := volumes(size, a.Split); n > MaxVolumes {
+		problems.add(a.pos, false, "archive %q: its %d bytes are %d volumes of %d, and there are at most %d: set split to %d or more, or leave it out",
+			a.Name, size, n, a.Split, MaxVolumes, (size-1)/MaxVolumes+1)
 	}
 }
 

@@ -189,8 +189,10 @@ func (s *scan) collect(items iter.Seq[item]) *Plan {
 		s.problems.add(s.a.pos, false, "archive %q: %v", s.a.Name, err)
 		return nil
 	}
-	s.checkVolumes(archive.Size())
 	s.plan.seal(archive)
+	if !s.plan.Packs() { // otherwise its size is not known yet
+		s.a.checkVolumes(s.problems, archive.Size())
+	}
 	s.plan.access = s.rights.access(isRoot())
 	if n, first, second := clashes(archive); n > 0 {
 		s.warn("archive %s: %d names differ from another in case or Unicode form alone, the first are %q and %q: on macOS and Windows only one of each is kept", s.a.Name, n, first, second)

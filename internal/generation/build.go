@@ -106,8 +106,12 @@ func Build(ctx context.Context, l *layout.Layout, o Options) (*Generation, error
 }
 
 // Scan is Build, but for working out CRCs that are not known yet, which is for Start
-// to do.
+// to do. Where files are deflated it is all of Build: an archive's size follows from what
+// they are deflated to.
 func Scan(ctx context.Context, l *layout.Layout, o Options) (*Generation, error) {
+	if l.Packs(o.Only) {
+		return Build(ctx, l, o)
+	}
 	b := newBuilder(l, o)
 	return b.inTime(ctx, func(ctx context.Context) (*Generation, error) {
 		g, err := b.scan(ctx, nil)
@@ -264,6 +268,9 @@ func (b *builder) try(ctx context.Context, last *Generation) (*Generation, error
 	}
 	if err == nil && cacheErr != nil && b.MustRemember {
 		err = errors.New("the CRCs that were worked out are lost: make room for them, or use another --cache DIR")
+	}
+	if err == nil {
+		err = g.Pack()
 	}
 	if err != nil && !errors.As(err, new(SourceErrors)) {
 		g.Close()

@@ -10,6 +10,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sort"
 	"sync"
 	"sync/atomic"
@@ -34,6 +35,10 @@ type Generation struct {
 
 	files  []file   // of all archives, equal ones together
 	groups []uint32 // where each run of equal files starts in files
+
+	// packed is what was worked out of groups of files that are deflated, until the
+	// archives are laid out for it; nil where none is.
+	packed [][]checksum.Packed
 
 	reader *verified.Reader
 	cache  *crccache.Cache  // nil: remember nothing
@@ -66,6 +71,7 @@ func New(plans []*layout.Plan, reader *verified.Reader, report func(error)) *Gen
 	g.users.Store(1)
 	for i, p := range plans {
 		a := &Archive{Plan: p, g: g, index: i, crcs: make([]uint32, p.Len()), known: newFlags(p.Len())}
+		a.packs.wanted = p.Packs()
 		if p.Sidecars().SHA256 {
 			a.digest = &digest{}
 		}
@@ -84,6 +90,9 @@ func New(plans []*layout.Plan, reader *verified.Reader, report func(error)) *Gen
 		}
 	}
 	g.group()
+	if slices.ContainsFunc(plans, (*layout.Plan).Packs) {
+		g.packed = make([][]checksum.Packed, len(g.groups))
+	}
 	return g
 }
 
@@ -181,6 +190,7 @@ type Archive struct {
 	crcs   []uint32
 	known  flags // which of crcs are worked out
 	large  []large
+	packs  packs // set by Pack
 	summed contentSum
 	left   left    // what is not hashed yet
 	digest *digest // nil: no sidecar tells it
@@ -212,6 +222,9 @@ func (a *Archive) KnownCRC(i int) (crc uint32, ok bool) {
 // setSum gives a group of equal files their sum. What readers may see of it is
 // written before they find it known.
 func (g *Generation) setSum(group int, sum checksum.Sum) {
+	if sum.Packed != nil {
+		g.packed[group] = sum.Packed
+	}
 	for _, f := range g.members(group) {
 		a := g.Archives[f.archive]
 		if at, ok := a.findLarge(int(f.entry)); ok {
@@ -238,6 +251,9 @@ func (g *Generation) sum(group int) (checksum.Sum, bool) {
 	sum := checksum.Sum{CRC32: a.crcs[f.entry]}
 	if at, ok := a.findLarge(int(f.entry)); ok {
 		sum.Blocks = a.large[at].blocks
+	}
+	if sum.Packed = a.packs.blocks(int(f.entry)); sum.Packed == nil && g.packed != nil {
+		sum.Packed = g.packed[group]
 	}
 	return sum, true
 }

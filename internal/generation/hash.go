@@ -14,6 +14,7 @@ import (
 	"vzip/internal/oneline"
 	"vzip/internal/seeded"
 	"vzip/internal/source"
+	"vzip/layout"
 )
 
 // group finds the entries whose files are one and the same, so that each is read
@@ -78,6 +79,8 @@ func (g *Generation) compare(a, b file) int { return compare(g, a, g, b) }
 func compare(g *Generation, a file, h *Generation, b file) int {
 	x, y := g.originIdentity(a), h.originIdentity(b)
 	c := cmp.Or(
+		// A file that is deflated is another than one that is stored.
+		cmp.Compare(g.packing(a), h.packing(b)),
 		cmp.Compare(g.Archives[a.archive].OriginDevice(int(a.entry)), h.Archives[b.archive].OriginDevice(int(b.entry))),
 		cmp.Compare(x.Ino, y.Ino), cmp.Compare(x.Size, y.Size),
 		cmp.Compare(x.Mtime, y.Mtime), cmp.Compare(x.Ctime, y.Ctime), cmp.Compare(x.Btime, y.Btime),
@@ -95,6 +98,10 @@ func compare(g *Generation, a file, h *Generation, b file) int {
 	from, _ := g.origin(a)
 	there, _ := h.origin(b)
 	return strings.Compare(from.Path(), there.Path())
+}
+
+func (g *Generation) packing(f file) layout.Packing {
+	return g.Archives[f.archive].Packing(int(f.entry))
 }
 
 func (g *Generation) inode(f file) uint64 { return g.Archives[f.archive].OriginInode(int(f.entry)) }
@@ -215,6 +222,10 @@ func (g *Generation) Hash(ctx context.Context, o HashOptions, at *places) (err, 
 			_ = remember(o.Cache, g.Archives[f.archive], int(f.entry), sum)
 		},
 		Progress: o.Progress,
+		Level: func(i int) (level int, auto bool) {
+			p := g.packing(first(i))
+			return p.Level(), p.Auto()
+		},
 	})
 	if o.Cache != nil {
 		cacheErr = o.Cache.Flush()
@@ -238,8 +249,20 @@ func remember(c *crccache.Cache, a *Archive, i int, sum checksum.Sum) bool {
 		return false
 	}
 	// A failed cache says so again in Flush.
-	_ = c.Add(crccache.Record{Key: crccache.KeyOf(from.Path()), Identity: id, Sum: sum})
+	r := crccache.Record{Key: crccache.KeyOf(from.Path()), Identity: id, Sum: sum}
+	if p := a.Packing(i); p != 0 {
+		r = r.Pack(keyOf(from.Path(), p))
+	}
+	_ = c.Add(r)
 	return true
+}
+
+// keyOf returns what a file's sum is remembered under.
+func keyOf(path string, p layout.Packing) crccache.Key {
+	if p == 0 {
+		return crccache.KeyOf(path)
+	}
+	return crccache.PackedKey(path, p.Level(), p.Auto())
 }
 
 // fileError is the failure to work out the CRC-32 of a file.

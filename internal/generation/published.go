@@ -154,6 +154,7 @@ func (a *Archive) state() (uint64, error) {
 	}
 	if !seeded.On("tag-by-crc") {
 		a.hashLinks(h)
+		a.hashPacks(h)
 	}
 	now := time.Now().UnixNano()
 	var b []byte

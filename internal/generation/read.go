@@ -218,7 +218,9 @@ func (d *Data) ReadEntryAt(i int, p []byte, off int64) error {
 	}
 	key := a.key(i)
 	err := a.g.refuse(key)
-	if err == nil {
+	if at, ok := a.packs.find(i); err == nil && ok {
+		err = d.readDeflated(i, at, p, off)
+	} else if err == nil {
 		err = a.g.reader.ReadFull(&d.call, a.g, key, p, off)
 	}
 	return d.failed(key, err)

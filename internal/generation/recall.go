@@ -65,7 +65,7 @@ func (g *Generation) recall(c *crccache.Cache) (damaged int, err error) {
 	for i := range g.groups {
 		for _, f := range g.members(i) {
 			if from, ok := g.origin(f); ok {
-				want.add(crccache.KeyOf(from.Path()), uint32(i))
+				want.add(keyOf(from.Path(), g.packing(f)), uint32(i))
 			}
 		}
 	}
@@ -77,11 +77,20 @@ func (g *Generation) recall(c *crccache.Cache) (damaged int, err error) {
 		for n := range want.find(&r.Key) {
 			if n >= archiveGroup {
 				g.Archives[n-archiveGroup].prior = publishedOf(r)
-			} else if group := int(n); recorded(g.originIdentity(g.members(group)[0]), r.Identity) {
-				sum := r.Sum
-				sum.Blocks = slices.Clone(sum.Blocks)
-				g.setSum(group, sum)
+				continue
 			}
+			group := int(n)
+			f, r := g.members(group)[0], r
+			if g.packing(f) != 0 {
+				r, _ = r.Unpack() // one that is none has no bytes, and so is nobody's
+			}
+			if !recorded(g.originIdentity(f), r.Identity) {
+				continue
+			}
+			if g.packing(f) == 0 {
+				r.Blocks = slices.Clone(r.Blocks)
+			}
+			g.setSum(group, r.Sum)
 		}
 	})
 }

@@ -81,6 +81,7 @@ func (a *Archive) hashBeyondCRC(h hash.Hash) {
 		hashBlocks(h, buf, l.blocks)
 	}
 	a.hashLinks(h)
+	a.hashPacks(h)
 }
 
 func (a *Archive) hashLinks(h hash.Hash) {

@@ -75,7 +75,13 @@ func (a *Archive) combine(left func() bool) (uint32, error) {
 				return 0, err
 			}
 		case zipgen.Data:
-			crc = checksum.Combine(crc, a.crcs[x.Entry], x.Len)
+			if blocks := a.packs.blocks(x.Entry); blocks != nil {
+				for _, b := range blocks {
+					crc = checksum.Combine(crc, b.CRC32, int64(b.Len))
+				}
+			} else {
+				crc = checksum.Combine(crc, a.crcs[x.Entry], x.Len)
+			}
 		}
 		if x.Entry%1024 == 0 && left() {
 			return 0, context.Canceled

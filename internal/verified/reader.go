@@ -48,20 +48,25 @@ type Options struct {
 	// StatOnly takes a file's bytes for right where its times and the like are
 	// what they were, on file systems that stamp every change.
 	StatOnly bool
+	// Deflated is how many bytes of deflated blocks are kept; 0 for DefaultDeflated, less
+	// for none beyond what is read at the time.
+	Deflated int64
 }
 
 // Reader reads verified bytes. It is safe for any number of goroutines.
 type Reader struct {
 	Options
-	set     *source.Set
-	blocks  blocks
-	devices devices
+	set      *source.Set
+	blocks   blocks
+	deflated deflatedBlocks
+	devices  devices
 }
 
 // NewReader returns a reader that keeps a bounded number of files open.
 func NewReader(o Options) *Reader {
 	r := &Reader{Options: o, set: source.NewSet(source.OpenLimit())}
 	r.blocks.init()
+	r.deflated.init(cmp.Or(o.Deflated, DefaultDeflated))
 	return r
 }
 
@@ -72,6 +77,7 @@ func (r *Reader) Close() { r.set.Close() }
 func (r *Reader) Forget(x Sources) {
 	r.set.Forget(x)
 	r.blocks.forget(x)
+	r.deflated.forget(x)
 }
 
 // Reopen makes the next read of a source open what is at its path then.

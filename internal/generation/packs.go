@@ -1,0 +1,150 @@
+package generation
+
+import (
+	"encoding/binary"
+	"hash"
+	"sort"
+
+	"vzip/internal/checksum"
+	"vzip/internal/deflate"
+	"vzip/internal/verified"
+)
+
+// packs is what an archive keeps of its entries that are deflated.
+type packs struct {
+	wanted  bool     // by the layout
+	entries []uint32 // in order
+	first   []uint32 // number of each one's first block
+	// ends are how many bytes all blocks have up to each one's end, crcs their CRC-32s.
+	ends []int64
+	crcs []uint32
+}
+
+// find returns the place of entry i in entries, if it is deflated.
+func (p *packs) find(i int) (at int, ok bool) {
+	if len(p.entries) == 0 {
+		return 0, false
+	}
+	at = sort.Search(len(p.entries), func(n int) bool { return int(p.entries[n]) >= i })
+	return at, at < len(p.entries) && int(p.entries[at]) == i
+}
+
+// base returns how many bytes the blocks before block n have.
+func (p *packs) base(n int) int64 {
+	if n == 0 {
+		return 0
+	}
+	return p.ends[n-1]
+}
+
+// block returns block n.
+func (p *packs) block(n int) checksum.Packed {
+	return checksum.Packed{Len: uint32(p.ends[n] - p.base(n)), CRC32: p.crcs[n]}
+}
+
+// last returns the number of the block behind those of the entry at a place.
+func (p *packs) last(at int) int {
+	if at+1 < len(p.first) {
+		return int(p.first[at+1])
+	}
+	return len(p.ends)
+}
+
+// blocks returns what entry i was deflated to; nil if it is not.
+func (p *packs) blocks(i int) (list []checksum.Packed) {
+	if at, ok := p.find(i); ok {
+		for n := int(p.first[at]); n < p.last(at); n++ {
+			list = append(list, p.block(n))
+		}
+	}
+	return list
+}
+
+func (p *packs) add(i int, blocks []checksum.Packed) {
+	p.entries, p.first = append(p.entries, uint32(i)), append(p.first, uint32(len(p.ends)))
+	for _, b := range blocks {
+		p.ends = append(p.ends, p.base(len(p.ends))+int64(b.Len))
+		p.crcs = append(p.crcs, b.CRC32)
+	}
+}
+
+// Packed tells whether the archive's size, and where its entries are, are known: where
+// files are deflated not before Pack.
+func (a *Archive) Packed() bool { return !a.packs.wanted || a.packs.entries != nil }
+
+// Pack lays the archives out for what their files are deflated to, as far as that is known
+// of all of them. A *layout.Problems error tells what does not go with that.
+func (g *Generation) Pack() error {
+	if g.packed == nil {
+		return nil
+	}
+	packed := make([][][]checksum.Packed, len(g.Archives))
+	for i, a := range g.Archives {
+		if a.packs.wanted {
+			packed[i] = make([][]checksum.Packed, a.Len())
+		}
+	}
+	for group, blocks := range g.packed {
+		for _, f := range g.members(group) {
+			if packed[f.archive] != nil {
+				packed[f.archive][f.entry] = blocks
+			}
+		}
+	}
+	for i, a := range g.Archives {
+		if !a.packs.wanted || !a.allKnown() {
+			continue
+		}
+		p := packs{wanted: true, entries: []uint32{}}
+		plan, err := a.Plan.Deflated(func(entry int) int64 {
+			blocks := packed[i][entry]
+			if len(blocks) == 0 {
+				return 0
+			}
+			p.add(entry, blocks)
+			return checksum.PackedLen(blocks)
+		})
+		if err != nil {
+			return err
+		}
+		a.Plan, a.packs = plan, p
+	}
+	return nil
+}
+
+// readDeflated fills p with data of entry i, which is at a place in a.packs, from off on.
+func (d *Data) readDeflated(i, at int, p []byte, off int64) error {
+	a := d.a
+	first, last := int(a.packs.first[at]), a.packs.last(at)
+	off += a.packs.base(first)
+	n := first + sort.Search(last-first, func(n int) bool { return a.packs.ends[first+n] > off })
+	level := a.Packing(i).Level()
+	for ; len(p) > 0; n++ {
+		q := p[:min(int64(len(p)), a.packs.ends[n]-off)]
+		b := verified.Deflated{Block: n - first, Level: level, Packed: a.packs.block(n)}
+		if err := a.g.reader.ReadDeflated(&d.call, a.g, a.key(i), b, q, off-a.packs.base(n)); err != nil {
+			return err
+		}
+		p, off = p[len(q):], off+int64(len(q))
+	}
+	return nil
+}
+
+// hashPacks adds what tells deflated data apart beyond sizes and CRC-32s of what it is made
+// of: how it was made, and its own.
+func (a *Archive) hashPacks(h hash.Hash) {
+	if len(a.packs.entries) == 0 {
+		return
+	}
+	b := binary.LittleEndian.AppendUint32([]byte("deflate\x00"), deflate.Version)
+	h.Write(b)
+	for at, i := range a.packs.entries {
+		b = append(b[:0], byte(a.Packing(int(i)).Level()))
+		for n := int(a.packs.first[at]); n < a.packs.last(at); n++ {
+			b = binary.LittleEndian.AppendUint64(b, uint64(a.packs.ends[n]))
+			b = binary.LittleEndian.AppendUint32(b, a.packs.crcs[n])
+			h.Write(b)
+			b = b[:0]
+		}
+	}
+}

@@ -1,0 +1,241 @@
+package verified
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"sync"
+	"time"
+
+	"github.com/klauspost/crc32"
+	"golang.org/x/sys/unix"
+
+	"vzip/internal/checksum"
+	"vzip/internal/deflate"
+	"vzip/internal/seeded"
+)
+
+// DefaultDeflated is how many bytes of deflated blocks are kept where nobody says.
+const DefaultDeflated = 64 << 20
+
+// Deflated is a block of a source, of deflate.BlockLen bytes, in the form that it has in an
+// archive.
+type Deflated struct {
+	Block int
+	Level int
+	checksum.Packed
+}
+
+// DeflateError tells that a block isn't deflated to what it was before.
+type DeflateError struct {
+	Path   string
+	Offset int64 // of the block in the source
+}
+
+func (e *DeflateError) Error() string {
+	return fmt.Sprintf("%s: the block at offset %d is not deflated to the same bytes as when the archive was laid out: the file was changed in a way that its times don't tell, or this is a defect in vzip; touch it and reload", e.Path, e.Offset)
+}
+
+// Unwrap makes it the error that reaches the reader.
+func (e *DeflateError) Unwrap() error { return unix.EIO }
+
+// ReadDeflated fills p with bytes of a deflated block from in on. The block of the source is
+// checked before it is deflated, and the outcome as well.
+func (r *Reader) ReadDeflated(c *Call, x Sources, key uint64, b Deflated, p []byte, in int64) error {
+	for {
+		e, load := r.deflated.acquire(deflatedPlace{place{x, key, b.Block}, b.Level})
+		if load {
+			r.loadDeflated(c, x, key, b, e)
+		} else if err := e.wait(c); err != nil {
+			return r.inWords(x, key, err)
+		}
+		switch {
+		case e.err == nil:
+			copy(p, e.data[in:])
+			return nil
+		// Nobody waits any more for the read that was to load it, but for this one.
+		case !load && errors.Is(e.err, context.Canceled) && !c.Left():
+		default:
+			return e.err
+		}
+	}
+}
+
+// loadDeflated loads a block that others may wait for: they are told in any case.
+func (r *Reader) loadDeflated(c *Call, x Sources, key uint64, b Deflated, e *deflatedBlock) {
+	var data []byte
+	err := errDefect // if it panics
+	defer func() { r.deflated.loaded(e, data, err) }()
+	data, err = r.deflate(c, x, key, b)
+}
+
+func (r *Reader) deflate(c *Call, x Sources, key uint64, b Deflated) ([]byte, error) {
+	if err := r.Enter(c, x, key); err != nil {
+		return nil, err
+	}
+	d, _ := c.where()
+	if err := d.enterDeflating(c); err != nil {
+		return nil, r.inWords(x, key, err)
+	}
+	defer d.leaveDeflating()
+	buf := deflateBuffers.Get().(*deflateBuffer)
+	defer deflateBuffers.Put(buf)
+	at, size := int64(b.Block)*deflate.BlockLen, x.Size(key)
+	src := buf.src[:min(deflate.BlockLen, size-at)]
+	if err := r.ReadFull(c, x, key, src, at); err != nil {
+		return nil, err
+	}
+	w := deflate.Get(b.Level)
+	out := w.Block(buf.dst[:0], src, at+int64(len(src)) == size)
+	deflate.Put(b.Level, w)
+	if (len(out) != int(b.Len) || crc32.ChecksumIEEE(out) != b.CRC32) && !seeded.On("deflated-unchecked") {
+		ref, _, _ := x.Source(key)
+		return nil, &DeflateError{ref.Path(), at}
+	}
+	return bytes.Clone(out), nil
+}
+
+// deflateBuffer is what it takes to deflate a block.
+type deflateBuffer struct{ src, dst []byte }
+
+var deflateBuffers = sync.Pool{New: func() any {
+	return &deflateBuffer{make([]byte, deflate.BlockLen), make([]byte, 0, deflate.MaxLen(deflate.BlockLen))}
+}}
+
+// maxDeflating returns how many blocks of a device are under way at once: enough to read
+// some while others are deflated, few enough to bound the memory that they take.
+func maxDeflating() int { return min(2*runtime.GOMAXPROCS(0), 64) }
+
+// enterDeflating waits for the memory to deflate a block in. Those who wait for a device
+// keep none from other devices.
+func (d *device) enterDeflating(c *Call) error {
+	select {
+	case d.deflating <- struct{}{}:
+		return nil
+	default:
+	}
+	timer := time.NewTimer(c.remaining(0))
+	defer timer.Stop()
+	for {
+		select {
+		case d.deflating <- struct{}{}:
+			return nil
+		case <-c.ctx.Done():
+			return context.Canceled
+		case <-timer.C:
+			left := c.remaining(0)
+			if left <= 0 {
+				return errLate
+			}
+			timer.Reset(left)
+		}
+	}
+}
+
+func (d *device) leaveDeflating() { <-d.deflating }
+
+// deflatedPlace is a block of a source, deflated at a level.
+type deflatedPlace struct {
+	place
+	level int
+}
+
+// deflatedBlock is such a block's bytes, or where they will be. They are never changed.
+type deflatedBlock struct {
+	deflatedPlace
+	data       []byte
+	err        error
+	done       chan struct{} // closed when both are there
+	prev, next *deflatedBlock
+}
+
+func (e *deflatedBlock) wait(c *Call) error {
+	select {
+	case <-e.done:
+		return nil
+	default:
+		return c.Wait(e.done)
+	}
+}
+
+// deflatedBlocks keeps deflated blocks, those that were used last, up to a number of bytes.
+// Their bytes stay right whatever becomes of the source.
+type deflatedBlocks struct {
+	mu    sync.Mutex
+	most  int64
+	bytes int64
+	all   map[deflatedPlace]*deflatedBlock
+	ring  deflatedBlock // of those that are loaded, the one that was used last first
+}
+
+func (d *deflatedBlocks) init(most int64) {
+	d.most, d.all = most, map[deflatedPlace]*deflatedBlock{}
+	d.ring.prev, d.ring.next = &d.ring, &d.ring
+}
+
+// acquire returns the block at a place. Where load is true the caller has to call loaded.
+func (d *deflatedBlocks) acquire(at deflatedPlace) (e *deflatedBlock, load bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if e = d.all[at]; e != nil {
+		if e.next != nil {
+			e.unlink()
+			d.first(e)
+		}
+		return e, false
+	}
+	e = &deflatedBlock{deflatedPlace: at, done: make(chan struct{})}
+	d.all[at] = e
+	return e, true
+}
+
+func (e *deflatedBlock) unlink() {
+	e.prev.next, e.next.prev = e.next, e.prev
+	e.prev, e.next = nil, nil
+}
+
+func (d *deflatedBlocks) first(e *deflatedBlock) {
+	e.prev, e.next = &d.ring, d.ring.next
+	e.prev.next, e.next.prev = e, e
+}
+
+// loaded tells those who wait how loading ended. A failed block is not kept.
+func (d *deflatedBlocks) loaded(e *deflatedBlock, data []byte, err error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	e.data, e.err = data, err
+	close(e.done)
+	switch {
+	case d.all[e.deflatedPlace] != e: // forgotten
+	case err != nil:
+		delete(d.all, e.deflatedPlace)
+	default:
+		d.first(e)
+		for d.bytes += int64(len(data)); d.bytes > d.most; {
+			d.remove(d.ring.prev)
+		}
+	}
+}
+
+func (d *deflatedBlocks) remove(e *deflatedBlock) {
+	e.unlink()
+	delete(d.all, e.deflatedPlace)
+	d.bytes -= int64(len(e.data))
+}
+
+// forget drops the blocks of sources that will not be read again.
+func (d *deflatedBlocks) forget(x Sources) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for at, e := range d.all {
+		switch {
+		case at.x != x:
+		case e.next != nil:
+			d.remove(e)
+		default: // it is being loaded
+			delete(d.all, at)
+		}
+	}
+}
