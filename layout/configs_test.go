@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"vzip/zipgen"
@@ -13,6 +14,8 @@ import (
 var examples = map[string]struct {
 	files []string
 	want  map[string][]string
+	// packings are those of entries that are not stored, of all archives.
+	packings []string
 }{
 	"vm-images.yaml": {
 		files: []string{
@@ -43,6 +46,18 @@ var examples = map[string]struct {
 			"source-code.zip": {"project-1.4/", "project-1.4/LICENSE = LICENSE", "project-1.4/link -> main.c", "project-1.4/main.c = project/main.c", "project-1.4/src/"},
 			"manuals.zip":     {"a.pdf = manuals/a.pdf", "more/", "more/b.epub = manuals/more/b.epub"},
 		},
+	},
+	"logs.yaml": {
+		files: []string{
+			"logs/2026-01/web.log", "logs/2026-01/web.log.gz", "logs/current.log", "logs/old.xz",
+			"reports/all.csv", "reports/old.csv.gz", "reports/charts/a.png", "index.db",
+		},
+		want: map[string][]string{"logs.zip": {
+			"index.db = index.db",
+			"logs/", "logs/2026-01/", "logs/2026-01/web.log = logs/2026-01/web.log", "logs/2026-01/web.log.gz = logs/2026-01/web.log.gz", "logs/old.xz = logs/old.xz",
+			"reports/", "reports/all.csv = reports/all.csv", "reports/charts/", "reports/charts/a.png = reports/charts/a.png", "reports/old.csv.gz = reports/old.csv.gz",
+		}},
+		packings: []string{"logs/2026-01/web.log: 6 auto", "reports/all.csv: 9", "reports/old.csv.gz: 9"},
 	},
 	"reproducible.yaml": {
 		files: []string{"release/bin/tool", "release/caf\xe9", "release/docs/.DS_Store", "release/latest -> bin"},
@@ -75,9 +90,16 @@ func TestExamples(t *testing.T) {
 			if len(plans) != len(example.want) {
 				t.Errorf("got %d archives, want %d", len(plans), len(example.want))
 			}
+			var packed []string
 			for _, p := range plans {
 				wantLines(t, show(t, p), example.want[p.Name])
+				for _, line := range packings(t, p) {
+					if !strings.HasSuffix(line, ": stored") {
+						packed = append(packed, line)
+					}
+				}
 			}
+			wantLines(t, packed, example.packings)
 		})
 	}
 }

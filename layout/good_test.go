@@ -15,7 +15,7 @@ func loadGood(t *testing.T, name string, pairs ...string) *Layout {
 	tree(t, dir, "src/a", "src/b/", "other/a", "file")
 	text, err := os.ReadFile(filepath.Join("testdata", "good", name))
 	must(t, err)
-	l, err := Load(save(t, dir, string(text)), env(append(pairs, "SET", "iso", "ROOT", dir)...))
+	l, err := Load(save(t, dir, string(text)), env(append(pairs, "SET", "iso", "LEVEL", "1", "ROOT", dir)...))
 	must(t, err)
 	return l
 }
@@ -27,11 +27,14 @@ func bare(a Archive, dir string) Archive {
 	var mappings []Mapping
 	for _, m := range a.Mappings {
 		rel, _ := filepath.Rel(dir, m.Source)
-		mappings = append(mappings, Mapping{Source: rel, As: m.As, Include: m.Include, Exclude: m.Exclude})
+		mappings = append(mappings, Mapping{Source: rel, As: m.As, Include: m.Include, Exclude: m.Exclude, Compression: m.Compression})
 	}
 	a.Mappings = mappings
 	return a
 }
+
+// storing is what an archive has that says nothing of compression.
+var storing = Compression{Method: MethodStore, Level: 6, Store: []string{}}
 
 func at64(v int64) *int64 { return &v }
 
@@ -42,15 +45,16 @@ func TestFullLayout(t *testing.T) {
 		Comment: "Made from iso, for $5", Symlinks: SymlinksSkip, Special: SpecialError, Names: NamesEscape,
 		Modes: ModesFixed, ModTime: at64(1769857200), NTFSTimes: true, Owners: OwnersStore, OneFileSystem: true,
 		OnBusy: OnBusySkip, Expose: ExposeWorld, Align: 4096, Split: 700e6, Sidecars: Sidecars{SHA256: true, CRC32: true},
+		Compression: Compression{Method: MethodAuto, Level: 9, Store: []string{"*.iso", "media/"}},
 	}
 	want := []Archive{
-		{Name: "nightly/all-iso.zip", Options: Options{Comment: "Everything", Symlinks: SymlinksFollow, Special: SpecialSkip, Names: NamesRaw, Directories: true, Modes: ModesSource, Owners: OwnersOmit, OnBusy: OnBusyWait, Expose: ExposeSources},
+		{Name: "nightly/all-iso.zip", Options: Options{Comment: "Everything", Symlinks: SymlinksFollow, Special: SpecialSkip, Names: NamesRaw, Directories: true, Modes: ModesSource, Owners: OwnersOmit, OnBusy: OnBusyWait, Expose: ExposeSources, Compression: storing},
 			Mappings: []Mapping{
-				{Source: "src", As: "images/one", Include: []string{"**/*.iso", "b/"}, Exclude: []string{"*.tmp", ".git/", "{x,y}/**"}},
-				{Source: "file", As: "file"},
-				{Source: "other", As: ""},
+				{Source: "src", As: "images/one", Include: []string{"**/*.iso", "b/"}, Exclude: []string{"*.tmp", ".git/", "{x,y}/**"}, Compression: storing},
+				{Source: "file", As: "file", Compression: Compression{Method: MethodDeflate, Level: 1, Store: []string{"*.txt"}}},
+				{Source: "other", As: "", Compression: storing},
 			}},
-		{Name: "plain.zip", Options: fixed, Mappings: []Mapping{{Source: "file", As: "renamed"}}},
+		{Name: "plain.zip", Options: fixed, Mappings: []Mapping{{Source: "file", As: "renamed", Compression: Compression{Method: MethodAuto, Level: 9, Store: []string{}}}}},
 		{Name: "nightly/empty.zip", Options: fixed},
 	}
 	dir := filepath.Dir(l.File)
@@ -70,7 +74,7 @@ func TestFullLayout(t *testing.T) {
 	wantLines(t, show(t, plans[1]), []string{"renamed = file"})
 	wantLines(t, show(t, plans[2]), nil)
 	wantLines(t, warnings, []string{
-		l.File + `:39: include pattern "**/*.iso" matches nothing in ` + dir + "/src",
+		l.File + `:45: include pattern "**/*.iso" matches nothing in ` + dir + "/src",
 		"archive nightly/empty.zip is empty",
 	})
 	if got := plans[2].ModTime; got != 315532800 {
@@ -87,7 +91,7 @@ func TestAliases(t *testing.T) {
 	t.Parallel()
 	l := loadGood(t, "aliases.yaml")
 	junk := []string{"*.tmp", ".git"}
-	src, other := Mapping{Source: "src", As: "src", Exclude: junk}, Mapping{Source: "other", As: "more", Exclude: junk}
+	src, other := Mapping{Source: "src", As: "src", Exclude: junk, Compression: storing}, Mapping{Source: "other", As: "more", Exclude: junk, Compression: storing}
 	want := []Archive{
 		{Name: "one.zip", Mappings: []Mapping{src, other}},
 		{Name: "two.zip", Mappings: []Mapping{src, other}, Options: Options{Comment: "one.zip"}},
@@ -109,8 +113,8 @@ func TestDefaults(t *testing.T) {
 	dir := t.TempDir()
 	tree(t, dir, "src/a")
 	got := bare(load(t, dir, one("", "source: src")).Archives[0], dir)
-	want := Archive{Name: "a.zip", Mappings: []Mapping{{Source: "src", As: "src"}},
-		Options: Options{Symlinks: SymlinksStore, Special: SpecialSkip, Names: NamesError, Directories: true, Modes: ModesSource, Owners: OwnersOmit, OnBusy: OnBusyFail, Expose: ExposeSources}}
+	want := Archive{Name: "a.zip", Mappings: []Mapping{{Source: "src", As: "src", Compression: storing}},
+		Options: Options{Symlinks: SymlinksStore, Special: SpecialSkip, Names: NamesError, Directories: true, Modes: ModesSource, Owners: OwnersOmit, OnBusy: OnBusyFail, Expose: ExposeSources, Compression: storing}}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
 	}

@@ -47,6 +47,7 @@ type Mapping struct {
 	As      string // name inside the archive, "" for its root
 	Include []string
 	Exclude []string
+	Compression
 
 	pos
 	given   string // source as it was written, variables expanded
@@ -126,6 +127,7 @@ type Options struct {
 	// Snapshot is a folder where sources are cloned, to be read there; "" for none. Load
 	// leaves an absolute path without links.
 	Snapshot string
+	Compression
 
 	snapshotPos pos
 }
@@ -134,6 +136,7 @@ func defaultOptions() Options {
 	return Options{
 		Symlinks: SymlinksStore, Special: SpecialSkip, Names: NamesError, Modes: ModesSource, Owners: OwnersOmit, Directories: true,
 		OnBusy: OnBusyFail, Expose: ExposeSources,
+		Compression: Compression{Method: MethodStore, Level: defaultLevel, Store: []string{}},
 	}
 }
 

@@ -118,6 +118,16 @@ func (ps patterns) match(rel string, isDir bool) bool {
 	return any
 }
 
+// covers tells whether a pattern matches the file rel, or a folder that it is in.
+func (ps patterns) covers(rel string) bool {
+	for i := range rel {
+		if len(ps) > 0 && rel[i] == '/' && ps.match(rel[:i], true) {
+			return true
+		}
+	}
+	return ps.match(rel, false)
+}
+
 // reach tells whether a pattern could match something below the folder rel.
 func (ps patterns) reach(rel string) bool {
 	depth := strings.Count(rel, "/") + 1

@@ -24,14 +24,14 @@ var archiveFields = with(fields[Archive]{
 	"entries": (*parser).mappings,
 }, func(a *Archive) *Options { return &a.Options }, optionFields)
 
-var mappingFields = fields[Mapping]{
+var mappingFields = with(fields[Mapping]{
 	"source":  (*parser).source,
 	"as":      (*parser).as,
 	"include": func(p *parser, n *yaml.Node, m *Mapping) { m.Include = p.globs(n, "include") },
 	"exclude": func(p *parser, n *yaml.Node, m *Mapping) { m.Exclude = p.globs(n, "exclude") },
-}
+}, func(m *Mapping) *Compression { return &m.Compression }, compressionFields)
 
-var optionFields = fields[Options]{
+var optionFields = with(fields[Options]{
 	"comment":         (*parser).comment,
 	"symlinks":        choice("symlinks", func(o *Options) *Symlinks { return &o.Symlinks }, SymlinksStore, SymlinksFollow, SymlinksSkip, SymlinksError),
 	"special":         choice("special", func(o *Options) *Special { return &o.Special }, SpecialSkip, SpecialError),
@@ -48,7 +48,7 @@ var optionFields = fields[Options]{
 	"split":           (*parser).split,
 	"sidecars":        (*parser).sidecars,
 	"snapshot":        (*parser).snapshot,
-}
+}, func(o *Options) *Compression { return &o.Compression }, compressionFields)
 
 // parse returns the layout that text says. It is nil where text is no YAML
 // mapping, or too much is wrong; otherwise what could be understood, with
@@ -98,6 +98,9 @@ func (p *parser) layout(text []byte) *Layout {
 		}
 		if at, ok := p.epoch(); ok {
 			a.ModTime = &at
+		}
+		for i := range a.Mappings {
+			a.Mappings[i].fill(a.Compression)
 		}
 		l.Archives = append(l.Archives, a)
 	}
@@ -276,8 +279,8 @@ func (p *parser) comment(n *yaml.Node, o *Options) {
 }
 
 // choice reads one of a few words.
-func choice[T ~string](key string, into func(*Options) *T, words ...T) func(*parser, *yaml.Node, *Options) {
-	return func(p *parser, n *yaml.Node, o *Options) {
+func choice[T ~string, Of any](key string, into func(*Of) *T, words ...T) func(*parser, *yaml.Node, *Of) {
+	return func(p *parser, n *yaml.Node, of *Of) {
 		s, ok := p.word(n, key)
 		if ok && !slices.Contains(words, T(s)) {
 			known := strings.Trim(strings.ReplaceAll(fmt.Sprint(words), " ", ", "), "[]")
@@ -285,7 +288,7 @@ func choice[T ~string](key string, into func(*Options) *T, words ...T) func(*par
 			return
 		}
 		if ok {
-			*into(o) = T(s)
+			*into(of) = T(s)
 		}
 	}
 }

@@ -33,6 +33,7 @@ type Plan struct {
 	// bytes; saved is how many bytes less.
 	sparse []uint32
 	saved  zipgen.Column
+	packs  bool // whether the packing of an entry is not 0
 }
 
 // sources is what a plan keeps of the entries' sources. Sizes stand in the archive,
@@ -45,25 +46,28 @@ type sources struct {
 	kind  zipgen.Column // see the bits below
 }
 
-// A source's kind is these bits, the number of its device, and that of its mapping.
+// A source's kind is these bits, its packing, the number of its device, and that of its
+// mapping.
 const (
 	isFile      = 1 << 0
 	hardLinked  = 1 << 1
 	unsettled   = 1 << 2 // nothing but its clone is known of it
-	deviceAt    = 3
+	packingAt   = 3
+	deviceAt    = packingAt + packingBits
 	deviceBits  = 16
 	mappingAt   = deviceAt + deviceBits
 	nanoseconds = 1_000_000_000
 )
 
 // add adds an item. clone is that of its file, where there are clones.
-func (p *Plan) add(it *item, device uint16, modTime int64, clone *source.Clone) {
+func (p *Plan) add(it *item, device uint16, modTime int64, packing Packing, clone *source.Clone) {
 	i := p.count
 	if i == 0 || modTime > p.ModTime {
 		p.ModTime = modTime
 	}
 	p.count++
-	kind := uint64(it.mapping)<<mappingAt | uint64(device)<<deviceAt
+	kind := uint64(it.mapping)<<mappingAt | uint64(device)<<deviceAt | uint64(packing)<<packingAt
+	p.packs = p.packs || packing != 0
 	if it.isFile() {
 		kind |= isFile
 	}

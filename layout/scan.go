@@ -140,6 +140,10 @@ func (s *scan) collect(items iter.Seq[item]) *Plan {
 		Comment: s.a.Comment, Owners: s.a.Owners == OwnersStore, NTFSTimes: s.a.NTFSTimes, Align: s.alignment(),
 	})
 	devices := map[uint64]uint16{}
+	packers := make([]packer, len(s.a.Mappings))
+	for i := range packers {
+		packers[i] = s.a.Mappings[i].packer()
+	}
 	for it := range items {
 		if s.stoppedEarly() {
 			break
@@ -170,7 +174,7 @@ func (s *scan) collect(items iter.Seq[item]) *Plan {
 			devices[it.stat.Dev] = dev
 			s.plan.devices = append(s.plan.devices, it.stat.Dev)
 		}
-		s.plan.add(&it, dev, e.ModTime, &clone)
+		s.plan.add(&it, dev, e.ModTime, packers[it.mapping].packing(&it), &clone)
 	}
 	if s.failed != nil {
 		return nil

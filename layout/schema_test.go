@@ -154,8 +154,8 @@ func TestSchemaWords(t *testing.T) {
 			t.Errorf("%s: the parser knows %q, the schema %q", option, got, want)
 		}
 	}
-	if words != 7 {
-		t.Errorf("got %d options of words, want 7", words)
+	if words != 8 {
+		t.Errorf("got %d options of words, want 8", words)
 	}
 }
 
