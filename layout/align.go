@@ -24,7 +24,7 @@ func (p *parser) align(n *yaml.Node, o *Options) {
 		o.Align = AlignAuto
 		return
 	}
-	size, err := parseSize(s)
+	size, err := ParseSize(s)
 	switch {
 	case err != nil:
 		p.at(n, "align %q %v; auto is for the block size of the sources, none for no alignment", s, err)

@@ -117,7 +117,7 @@ func (p *parser) split(n *yaml.Node, o *Options) {
 		o.Split = 0
 		return
 	}
-	size, err := parseSize(s)
+	size, err := ParseSize(s)
 	switch {
 	case err != nil:
 		p.at(n, "split %q %v; none is for no volumes", s, err)

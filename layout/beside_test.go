@@ -15,7 +15,7 @@ func TestParseSize(t *testing.T) {
 		"0": 0, "65536": 65536, "65536B": 65536, "1kB": 1000, "1KiB": 1024, "700MB": 700e6, "700 MiB": 700 << 20,
 		"2GiB": 2 << 30, "4GB": 4e9, "1TB": 1e12, "8388607TiB": 8388607 << 40, "9223372036854775807": math.MaxInt64, "007MiB": 7 << 20,
 	} {
-		if got, err := parseSize(text); got != want || err != nil {
+		if got, err := ParseSize(text); got != want || err != nil {
 			t.Errorf("%q: got %d and error %v, want %d", text, got, err, want)
 		}
 	}
@@ -24,7 +24,7 @@ func TestParseSize(t *testing.T) {
 		"-1": errNoSize, "+1": errNoSize, " 1": errNoSize, "1 ": errNoSize, "1  GiB": errNoSize, "1GiB ": errNoSize, "0x10": errNoSize, "1e6": errNoSize,
 		"1_000": errNoSize, "1PiB": errNoSize, "1KB": errNoSize, "٣MB": errNoSize, "9223372036854775808": errHugeSize, "8388608TiB": errHugeSize,
 	} {
-		if got, err := parseSize(text); err != want || got != 0 {
+		if got, err := ParseSize(text); err != want || got != 0 {
 			t.Errorf("%q: got %d and error %v, want %v", text, got, err, want)
 		}
 	}
@@ -36,7 +36,7 @@ func FuzzParseSize(f *testing.F) {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		got, err := parseSize(text)
+		got, err := ParseSize(text)
 		if err != nil {
 			if got != 0 {
 				t.Errorf("%q: got %d beside error %v", text, got, err)

@@ -3,6 +3,7 @@ package layout
 import (
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"gopkg.in/yaml.v3"
@@ -92,6 +93,14 @@ func (p Packing) Auto() bool { return p&packAuto != 0 }
 // are not empty.
 func (p *Plan) Packing(i int) Packing {
 	return Packing(p.sources.kind.At(i) >> packingAt & (1<<packingBits - 1))
+}
+
+// Packs tells whether an archive of the layout, or the one that only names, may have
+// entries that are deflated.
+func (l *Layout) Packs(only string) bool {
+	return slices.ContainsFunc(l.Archives, func(a Archive) bool {
+		return (only == "" || a.Name == only) && slices.ContainsFunc(a.Mappings, func(m Mapping) bool { return m.Method != MethodStore })
+	})
 }
 
 // Packs tells whether any entry's packing is not 0.

@@ -21,7 +21,7 @@ var (
 )
 
 // parseSize returns the bytes that a text stands for, such as 65536, 700MB or "2 GiB".
-func parseSize(s string) (int64, error) {
+func ParseSize(s string) (int64, error) {
 	digits := len(s) - len(strings.TrimLeft(s, "0123456789"))
 	unit, ok := sizeUnits[strings.TrimPrefix(s[digits:], " ")]
 	if digits == 0 || !ok || strings.HasSuffix(s, " ") {

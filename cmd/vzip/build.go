@@ -252,17 +252,20 @@ func (a *app) tellBuilt(g *generation.Generation, remembers bool, took time.Dura
 
 // newReader returns a reader of sources as the flags ask for.
 func (a *app) newReader(f *readFlags) *verified.Reader {
-	return verified.NewReader(verified.Options{Timeout: f.timeout, StatOnly: f.verify == "stat"})
+	return verified.NewReader(verified.Options{Timeout: f.timeout, StatOnly: f.verify == "stat", Deflated: f.deflated})
 }
 
 // readFlags are the flags of commands that hand out archives' bytes.
 type readFlags struct {
-	verify  string
-	timeout time.Duration
+	verify   string
+	timeout  time.Duration
+	cache    string // size of
+	deflated int64
 }
 
 func (f *readFlags) add(flags *pflag.FlagSet) {
 	flags.StringVar(&f.verify, "verify", "crc", "how bytes are checked before they are handed out: crc (each block), or stat (weaker: only that a source's size and times are what they were)")
+	flags.StringVar(&f.cache, "deflate-cache", "64MiB", "how many bytes of deflated data are kept for readers who come back to it; 0 for none")
 	flags.DurationVar(&f.timeout, "source-timeout", defaultTimeout, "how long a source may take to answer before readers get an error")
 }
 
@@ -272,6 +275,12 @@ func (f *readFlags) check() error {
 		return usageError("--verify %q is not known: use crc or stat", f.verify)
 	case f.timeout < 100*time.Millisecond:
 		return usageError("--source-timeout %v makes no sense: use 100ms or more", f.timeout)
+	}
+	if f.deflated = -1; f.cache != "0" {
+		var err error
+		if f.deflated, err = layout.ParseSize(f.cache); err != nil {
+			return usageError("--deflate-cache %q %v", f.cache, err)
+		}
 	}
 	return nil
 }

@@ -9,7 +9,6 @@ import (
 	"github.com/klauspost/crc32"
 
 	"vzip/internal/checksum"
-	"vzip/internal/crccache"
 	"vzip/internal/seeded"
 	"vzip/internal/source"
 )
@@ -289,7 +288,8 @@ func (g *Generation) remember(ref source.Ref, is source.Identity, key uint64) {
 			sum.Blocks[b], _ = g.BlockCRC(key, b)
 		}
 	}
+	sum.Packed = a.packs.blocks(i)
 	// A cache that fails has been told of, or is when it is used next.
-	_ = g.cache.Add(crccache.Record{Key: crccache.KeyOf(ref.Path()), Identity: is, Sum: sum})
+	_ = g.cache.Add(recordOf(ref.Path(), is, sum, a.Packing(i)))
 	_ = g.cache.Flush()
 }

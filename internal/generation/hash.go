@@ -249,12 +249,17 @@ func remember(c *crccache.Cache, a *Archive, i int, sum checksum.Sum) bool {
 		return false
 	}
 	// A failed cache says so again in Flush.
-	r := crccache.Record{Key: crccache.KeyOf(from.Path()), Identity: id, Sum: sum}
-	if p := a.Packing(i); p != 0 {
-		r = r.Pack(keyOf(from.Path(), p))
-	}
-	_ = c.Add(r)
+	_ = c.Add(recordOf(from.Path(), id, sum, a.Packing(i)))
 	return true
+}
+
+// recordOf returns what is remembered of a file.
+func recordOf(path string, id source.Identity, sum checksum.Sum, p layout.Packing) crccache.Record {
+	r := crccache.Record{Key: keyOf(path, p), Identity: id, Sum: sum}
+	if p != 0 {
+		return r.Pack(r.Key)
+	}
+	return r
 }
 
 // keyOf returns what a file's sum is remembered under.

@@ -112,9 +112,13 @@ func (g *Generation) Pack() error {
 	return nil
 }
 
-// readDeflated fills p with data of entry i, which is at a place in a.packs, from off on.
+// readDeflated fills p with the deflated data of entry i, which is at a place in a.packs,
+// from off on.
 func (d *Data) readDeflated(i, at int, p []byte, off int64) error {
-	a := d.a
+	a, key := d.a, d.a.key(i)
+	if err := a.g.refuse(key); err != nil {
+		return d.failed(key, err)
+	}
 	first, last := int(a.packs.first[at]), a.packs.last(at)
 	off += a.packs.base(first)
 	n := first + sort.Search(last-first, func(n int) bool { return a.packs.ends[first+n] > off })
@@ -122,8 +126,8 @@ func (d *Data) readDeflated(i, at int, p []byte, off int64) error {
 	for ; len(p) > 0; n++ {
 		q := p[:min(int64(len(p)), a.packs.ends[n]-off)]
 		b := verified.Deflated{Block: n - first, Level: level, Packed: a.packs.block(n)}
-		if err := a.g.reader.ReadDeflated(&d.call, a.g, a.key(i), b, q, off-a.packs.base(n)); err != nil {
-			return err
+		if err := a.g.reader.ReadDeflated(&d.call, a.g, key, b, q, off-a.packs.base(n)); err != nil {
+			return d.failed(key, err)
 		}
 		p, off = p[len(q):], off+int64(len(q))
 	}

@@ -213,15 +213,21 @@ func (d *Data) ReadEntryAt(i int, p []byte, off int64) error {
 		copy(p, a.Link(i)[off:])
 		return nil
 	}
+	if at, ok := a.packs.find(i); ok {
+		return d.readDeflated(i, at, p, off)
+	}
+	return d.readFile(i, p, off)
+}
+
+// readFile fills p with the data of entry i, a file, as its source has it.
+func (d *Data) readFile(i int, p []byte, off int64) error {
 	if err := d.hashed(i); err != nil {
 		return err
 	}
-	key := a.key(i)
-	err := a.g.refuse(key)
-	if at, ok := a.packs.find(i); err == nil && ok {
-		err = d.readDeflated(i, at, p, off)
-	} else if err == nil {
-		err = a.g.reader.ReadFull(&d.call, a.g, key, p, off)
+	key := d.a.key(i)
+	err := d.a.g.refuse(key)
+	if err == nil {
+		err = d.a.g.reader.ReadFull(&d.call, d.a.g, key, p, off)
 	}
 	return d.failed(key, err)
 }

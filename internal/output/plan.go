@@ -56,7 +56,7 @@ func (w *writer) parts(yield func(part) bool) {
 // archive, if that can be helped.
 func (w *writer) direct(x zipgen.Extent) int64 {
 	switch {
-	case x.Kind != zipgen.Data || !w.a.IsFile(x.Entry):
+	case !w.isSource(x):
 		return 0
 	case w.cloneable(x):
 		return x.Len - x.Len%w.t.block // the rest goes with the next header
@@ -64,6 +64,15 @@ func (w *writer) direct(x zipgen.Extent) int64 {
 		return x.Len
 	}
 	return 0
+}
+
+// isSource tells whether an extent's bytes are those of a file.
+func (w *writer) isSource(x zipgen.Extent) bool {
+	if x.Kind != zipgen.Data || !w.a.IsFile(x.Entry) {
+		return false
+	}
+	_, isDeflated := w.a.EntryCompressedSize(x.Entry)
+	return !isDeflated
 }
 
 // cloneable tells whether an extent's blocks may be cloned, as far as their places go.

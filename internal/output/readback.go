@@ -84,7 +84,7 @@ func (w *writer) compare(ctx context.Context, off, n int64) error {
 
 // compareExtent compares p with the bytes of an extent from off on.
 func (w *writer) compareExtent(x zipgen.Extent, off int64, p []byte) error {
-	if x.Kind == zipgen.Data && w.a.IsFile(x.Entry) {
+	if w.isSource(x) {
 		if err := w.a.CheckBlocks(x.Entry, p, off-x.Offset); err != nil {
 			return fmt.Errorf("%s: read back: %w", w.t.name, err)
 		}

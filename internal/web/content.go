@@ -36,13 +36,17 @@ type content struct {
 	closed bool
 }
 
-// openContent opens the size bytes of an archive from first on. Its tag, time, name and kind
-// are those of the archive.
-func openContent(ctx context.Context, f *generation.File, first, size int64) (*content, error) {
+// openFile opens what is shown of an archive. Tag, time, name and kind are the file's.
+func openFile(ctx context.Context, f *generation.File) (*content, error) {
 	handle, err := f.Open(true)
 	if err != nil {
 		return nil, err
 	}
+	return newContent(ctx, f, handle, 0, f.Size), nil
+}
+
+// newContent returns the size bytes of an open file from first on.
+func newContent(ctx context.Context, f *generation.File, handle generation.Handle, first, size int64) *content {
 	c := &content{
 		name: path.Base(f.Path), kind: "application/zip", time: time.Unix(f.Archive.Time, 0), about: f.Path,
 		handle: handle, first: first, size: size,
@@ -50,7 +54,7 @@ func openContent(ctx context.Context, f *generation.File, first, size int64) (*c
 	handle.Until(first + size)
 	c.tag, _ = f.Tag()
 	c.ctx, c.cancel = context.WithCancel(ctx)
-	return c, nil
+	return c
 }
 
 // next reads the next bytes, all n or an error; there must be as many.
@@ -146,7 +150,7 @@ func (c *content) close() {
 
 // serveArchive answers with an archive.
 func (h *Handler) serveArchive(w *sender, r *http.Request, f *generation.File) {
-	c, err := openContent(r.Context(), f, 0, f.Size)
+	c, err := openFile(r.Context(), f)
 	if err != nil {
 		h.fail(err)
 		w.refuse(f.Path, err)

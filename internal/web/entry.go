@@ -10,12 +10,14 @@ import (
 	"vzip/internal/generation"
 )
 
-// serveEntry answers with the data of entry i, a file: a range of the archive.
+// serveEntry answers with the data of entry i, a file: a range of the archive, or inflated.
 func (h *Handler) serveEntry(w *sender, r *http.Request, f *generation.File, i int) {
 	a := f.Archive
 	about := f.Path + ": " + plainName(a.EntryName(i))
-	c, err := openContent(r.Context(), f, a.DataOffset(i), a.EntrySize(i))
+	var c *content
+	handle, first, err := a.OpenEntry(i)
 	if err == nil {
+		c = newContent(r.Context(), f, handle, first, a.EntrySize(i))
 		defer c.close()
 		// Of an empty file nothing would be read, not even whether it is one: its header
 		// has its CRC-32, which has to be known.

@@ -22,10 +22,11 @@ func TestReadsNoFurther(t *testing.T) {
 	s := plainSite(t)
 	const first, size = 100, 1 << 20
 	for asked, end := range map[string]int64{"": first + size, "bytes=5-600000": first + 600001, "bytes=-7": first + size} {
-		c, err := openContent(context.Background(), s.g.Files()[0], first, size)
+		f := s.g.Files()[0]
+		h, err := f.Open(true)
 		must(t, err)
-		b := &bounds{Handle: c.handle}
-		c.handle = b
+		b := &bounds{Handle: h}
+		c := newContent(context.Background(), f, b, first, size)
 		r := httptest.NewRequest("GET", "/a.zip", nil)
 		if asked != "" {
 			r.Header.Set("Range", asked)
