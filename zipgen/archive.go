@@ -144,6 +144,16 @@ func (a *Archive) EntryCompressedSize(i int) (size int64, isDeflated bool) {
 	return int64(r.packed), r.mode&deflated != 0
 }
 
+// HasDeflated tells whether any entry is deflated.
+func (a *Archive) HasDeflated() bool {
+	for i := range a.count {
+		if uint32(a.mode.At(i))&deflated != 0 {
+			return true
+		}
+	}
+	return false
+}
+
 // EntryModTime returns the modification time of entry i.
 func (a *Archive) EntryModTime(i int) int64 { return int64(a.modTime.At(i)) }
 

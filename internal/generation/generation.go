@@ -77,6 +77,7 @@ func New(plans []*layout.Plan, reader *verified.Reader, report func(error)) *Gen
 		}
 		g.Archives = append(g.Archives, a)
 		for j := range p.Len() {
+			a.data += p.EntrySize(j)
 			// Empty files are read as well: those of /proc say that they are empty.
 			if p.IsFile(j) {
 				a.left.add(p.EntrySize(j))
@@ -191,6 +192,7 @@ type Archive struct {
 	known  flags // which of crcs are worked out
 	large  []large
 	packs  packs // set by Pack
+	data   int64 // size of all entries' data, inflated
 	summed contentSum
 	left   left    // what is not hashed yet
 	digest *digest // nil: no sidecar tells it

@@ -3,6 +3,7 @@ package generation
 import (
 	"encoding/binary"
 	"hash"
+	"math"
 	"sort"
 
 	"vzip/internal/checksum"
@@ -16,8 +17,9 @@ type packs struct {
 	entries []uint32 // in order
 	first   []uint32 // number of each one's first block
 	// ends are how many bytes all blocks have up to each one's end, crcs their CRC-32s.
-	ends []int64
-	crcs []uint32
+	ends  []int64
+	crcs  []uint32
+	saved int64 // bytes that the entries take less than inflated
 }
 
 // find returns the place of entry i in entries, if it is deflated.
@@ -72,6 +74,18 @@ func (p *packs) add(i int, blocks []checksum.Packed) {
 // files are deflated not before Pack.
 func (a *Archive) Packed() bool { return !a.packs.wanted || a.packs.entries != nil }
 
+// DataSize returns how many bytes the data of all entries has, inflated and as it is in the
+// archive. The latter is right once the archive is Packed.
+func (a *Archive) DataSize() (inflated, stored int64) { return a.data, a.data - a.packs.saved }
+
+// Percent returns what part of whole is; of nothing it is all.
+func Percent(part, whole int64) int {
+	if whole == 0 {
+		return 100
+	}
+	return int(math.Round(float64(part) / float64(whole) * 100))
+}
+
 // Pack lays the archives out for what their files are deflated to, as far as that is known
 // of all of them. A *layout.Problems error tells what does not go with that.
 func (g *Generation) Pack() error {
@@ -102,7 +116,9 @@ func (g *Generation) Pack() error {
 				return 0
 			}
 			p.add(entry, blocks)
-			return checksum.PackedLen(blocks)
+			n := checksum.PackedLen(blocks)
+			p.saved += a.EntrySize(entry) - n
+			return n
 		})
 		if err != nil {
 			return err

@@ -1,5 +1,6 @@
 // Package manifest tells in JSON what is in an archive: name and size of the archive, and
-// of each entry its name, type, size, CRC-32 and place. It is what "vzip list --json"
+// of each entry its name, type, size, CRC-32 and place; in an archive with entries that are
+// deflated also each one's method and compressed size. It is what "vzip list --json"
 // prints, and what the manifest sidecar holds.
 //
 // In scope: that text, as a stream or at any offset. Out of scope: where CRCs come from.
@@ -7,7 +8,6 @@ package manifest
 
 import (
 	"encoding/json"
-	"fmt"
 	"io"
 	"sort"
 	"strconv"
@@ -19,10 +19,17 @@ import (
 // Manifest is the text about one archive, with every CRC-32. It keeps no more of it than
 // where each indexStep-th entry stands, and is safe for any number of goroutines.
 type Manifest struct {
-	archive *zipgen.Archive
+	text
 	head    string
 	index   []int64 // where the text of each run of indexStep entries starts
 	size    int64
+}
+
+// text is what is told of an archive.
+type text struct {
+	archive *zipgen.Archive
+	methods bool // and compressed sizes
+	placed  bool // these, and where entries stand, are known
 }
 
 // indexStep is how many entries are rendered for nothing at most, to get at one.
@@ -30,14 +37,15 @@ const indexStep = 512
 
 // New returns the manifest of an archive with this name. All entries are looked at once.
 func New(name string, a *zipgen.Archive) *Manifest {
-	m := &Manifest{archive: a, head: head(name, a)}
+	m := &Manifest{text: text{a, a.HasDeflated(), true}}
+	m.head = m.text.head(name)
 	m.size = int64(len(m.head))
 	var b []byte
 	for i := range a.Len() {
 		if i%indexStep == 0 {
 			m.index = append(m.index, m.size)
 		}
-		b, _ = appendEntry(b[:0], a, i, true)
+		b, _ = m.appendEntry(b[:0], i, true)
 		m.size += int64(len(b))
 	}
 	m.size += int64(len(tail))
@@ -66,7 +74,7 @@ func (m *Manifest) ReadAt(p []byte, off int64, crc func(i int) (uint32, error)) 
 	var b []byte
 	for i := run * indexStep; i < m.archive.Len() && at < off+int64(len(p)); i++ {
 		var crcAt int
-		b, crcAt = appendEntry(b[:0], m.archive, i, true)
+		b, crcAt = m.appendEntry(b[:0], i, true)
 		if end := at + int64(len(b)); end > off && m.archive.EntrySize(i) > 0 {
 			sum, err := crc(i)
 			if err != nil {
@@ -80,16 +88,19 @@ func (m *Manifest) ReadAt(p []byte, off int64, crc func(i int) (uint32, error)) 
 	return nil
 }
 
-// Write writes the text entry by entry, without the CRC-32s that crc does not know.
-func Write(w io.Writer, name string, a *zipgen.Archive, crc func(i int) (crc uint32, ok bool)) error {
-	if _, err := io.WriteString(w, head(name, a)); err != nil {
+// Write writes the text entry by entry, without the CRC-32s that crc does not know. Where
+// it is not known yet which entries are deflated, and so nothing is placed, null stands for
+// all that depends on it.
+func Write(w io.Writer, name string, a *zipgen.Archive, placed bool, crc func(i int) (crc uint32, ok bool)) error {
+	t := text{a, !placed || a.HasDeflated(), placed}
+	if _, err := io.WriteString(w, t.head(name)); err != nil {
 		return err
 	}
 	var b []byte
 	for i := range a.Len() {
 		sum, ok := crc(i)
 		var crcAt int
-		if b, crcAt = appendEntry(b[:0], a, i, ok); ok {
+		if b, crcAt = t.appendEntry(b[:0], i, ok); ok {
 			putHex(b[crcAt:], sum)
 		}
 		if _, err := w.Write(b); err != nil {
@@ -100,18 +111,28 @@ func Write(w io.Writer, name string, a *zipgen.Archive, crc func(i int) (crc uin
 	return err
 }
 
-func head(name string, a *zipgen.Archive) string {
-	return string(append(appendString([]byte(`{"name": `), name), fmt.Sprintf(`, "size": %d, "entries": [`, a.Size())...))
+func (t *text) head(name string) string {
+	b := append(appendString([]byte(`{"name": `), name), `, "size": `...)
+	return string(append(t.appendPlace(b, t.archive.Size()), `, "entries": [`...))
+}
+
+// appendPlace appends a number that depends on what is deflated.
+func (t *text) appendPlace(b []byte, n int64) []byte {
+	if !t.placed {
+		return append(b, "null"...)
+	}
+	return strconv.AppendInt(b, n, 10)
 }
 
 const tail = "\n]}\n"
 
 // appendEntry appends the object of entry i, and what parts it from the one before. A
 // CRC-32 of zero stands at crcAt if there is to be one.
-func appendEntry(b []byte, a *zipgen.Archive, i int, crc bool) (_ []byte, crcAt int) {
+func (t *text) appendEntry(b []byte, i int, crc bool) (_ []byte, crcAt int) {
 	if i > 0 {
 		b = append(b, ',')
 	}
+	a := t.archive
 	e := a.Entry(i)
 	b = appendString(append(b, "\n  {\"name\":"...), e.Name)
 	if !utf8.ValidString(e.Name) {
@@ -131,8 +152,20 @@ func appendEntry(b []byte, a *zipgen.Archive, i int, crc bool) (_ []byte, crcAt 
 		b = append(b, `,"crc32":"00000000"`...)
 		crcAt = len(b) - len(`00000000"`)
 	}
-	b = strconv.AppendInt(append(b, `,"header_offset":`...), a.HeaderOffset(i), 10)
-	b = strconv.AppendInt(append(b, `,"data_offset":`...), a.DataOffset(i), 10)
+	if t.methods {
+		compressed, isDeflated := a.EntryCompressedSize(i)
+		method := `"store"`
+		switch {
+		case !t.placed:
+			method = "null"
+		case isDeflated:
+			method = `"deflate"`
+		}
+		b = append(append(b, `,"method":`...), method...)
+		b = t.appendPlace(append(b, `,"compressed_size":`...), compressed)
+	}
+	b = t.appendPlace(append(b, `,"header_offset":`...), a.HeaderOffset(i))
+	b = t.appendPlace(append(b, `,"data_offset":`...), a.DataOffset(i))
 	return append(b, '}'), crcAt
 }
 

@@ -38,7 +38,7 @@ func TestWrite(t *testing.T) {
 	}
 	a := archive(t, entries...)
 	var got bytes.Buffer
-	if err := Write(&got, "a&b.zip", a, func(i int) (uint32, bool) { return uint32(i), i != 5 }); err != nil {
+	if err := Write(&got, "a&b.zip", a, true, func(i int) (uint32, bool) { return uint32(i), i != 5 }); err != nil {
 		t.Fatal(err)
 	}
 	type object struct {
@@ -98,7 +98,7 @@ func TestReadAt(t *testing.T) {
 			return uint32(i) * 0x9E3779B9
 		}
 		var whole bytes.Buffer
-		if err := Write(&whole, "d/a.zip", a, func(i int) (uint32, bool) { return sum(i), true }); err != nil {
+		if err := Write(&whole, "d/a.zip", a, true, func(i int) (uint32, bool) { return sum(i), true }); err != nil {
 			t.Fatal(err)
 		}
 		want := whole.Bytes()
@@ -123,6 +123,53 @@ func TestReadAt(t *testing.T) {
 				t.Errorf("%d bytes: %d CRCs are asked for, want %d at most", len(p), asked, most)
 			}
 		}
+	}
+}
+
+// An archive with entries that are deflated has two fields more, here and at any offset;
+// before it is known what they are deflated to nothing is told that will be another.
+func TestDeflated(t *testing.T) {
+	t.Parallel()
+	plain := archive(t, zipgen.Entry{Name: "a", Mode: 0o100644, Size: 1000}, zipgen.Entry{Name: "b", Mode: 0o100644, Size: 9})
+	a, err := plain.Deflated(func(i int) int64 { return []int64{300, 0}[i] })
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum := func(i int) (uint32, bool) { return uint32(i), true }
+	text := func(a *zipgen.Archive, placed bool) string {
+		var b bytes.Buffer
+		if err := Write(&b, "a.zip", a, placed, sum); err != nil {
+			t.Fatal(err)
+		}
+		return b.String()
+	}
+	want := fmt.Sprintf(`{"name": "a.zip", "size": %d, "entries": [
+  {"name":"a","type":"file","size":1000,"crc32":"00000000","method":"deflate","compressed_size":300,"header_offset":0,"data_offset":%d},
+  {"name":"b","type":"file","size":9,"crc32":"00000001","method":"store","compressed_size":9,"header_offset":%d,"data_offset":%d}
+]}
+`, a.Size(), a.DataOffset(0), a.HeaderOffset(1), a.DataOffset(1))
+	if got := text(a, true); got != want {
+		t.Errorf("got:\n%s\nwant:\n%s", got, want)
+	}
+	m := New("a.zip", a)
+	p := make([]byte, m.Size())
+	if err := m.ReadAt(p, 0, func(i int) (uint32, error) { return uint32(i), nil }); err != nil || string(p) != want {
+		t.Errorf("ReadAt: got %v and:\n%s\nwant:\n%s", err, p, want)
+	}
+	want = `{"name": "a.zip", "size": null, "entries": [
+  {"name":"a","type":"file","size":1000,"crc32":"00000000","method":null,"compressed_size":null,"header_offset":null,"data_offset":null},
+  {"name":"b","type":"file","size":9,"crc32":"00000001","method":null,"compressed_size":null,"header_offset":null,"data_offset":null}
+]}
+`
+	if got := text(plain, false); got != want {
+		t.Errorf("not placed: got:\n%s\nwant:\n%s", got, want)
+	}
+	stored, err := plain.Deflated(func(int) int64 { return 0 })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := text(stored, true), text(plain, true); got != want {
+		t.Errorf("all stored: got:\n%s\nwant:\n%s", got, want)
 	}
 }
 
