@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"vzip/internal/generation"
 	"vzip/internal/oneline"
 	"vzip/internal/portable"
 	"vzip/layout"
@@ -27,9 +28,18 @@ func (a *app) checkCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			for _, p := range plans {
+			g := generation.New(plans, nil, nil)
+			defer g.Close()
+			if packs(plans) {
+				a.recall(g)
+			}
+			if err := g.Pack(); err != nil {
+				return err
+			}
+			for _, archive := range g.Archives {
+				p := archive.Plan
 				if strict {
-					for _, found := range portable.Check(p) {
+					for _, found := range portable.Check(p, archive.Packed()) {
 						warn(fmt.Sprintf("archive %s: %s", p.Name, found))
 					}
 				}
@@ -37,7 +47,12 @@ func (a *app) checkCommand() *cobra.Command {
 				if p.SkippedLinks > 0 {
 					links = fmt.Sprintf(", %d symbolic links left out", p.SkippedLinks)
 				}
-				if _, err := fmt.Fprintf(a.stdout, "%s: ok, %d entries, %d bytes%s\n", oneline.Quoted(p.Name), p.Len(), p.Size(), links); err != nil {
+				size := fmt.Sprintf("%d bytes", p.Size())
+				if !archive.Packed() {
+					inflated, _ := archive.DataSize()
+					size = fmt.Sprintf("%d bytes to compress", inflated)
+				}
+				if _, err := fmt.Fprintf(a.stdout, "%s: ok, %d entries, %s%s\n", oneline.Quoted(p.Name), p.Len(), size, links); err != nil {
 					return err
 				}
 			}

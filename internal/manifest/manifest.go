@@ -20,9 +20,9 @@ import (
 // where each indexStep-th entry stands, and is safe for any number of goroutines.
 type Manifest struct {
 	text
-	head    string
-	index   []int64 // where the text of each run of indexStep entries starts
-	size    int64
+	head  string
+	index []int64 // where the text of each run of indexStep entries starts
+	size  int64
 }
 
 // text is what is told of an archive.

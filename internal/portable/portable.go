@@ -56,8 +56,9 @@ var checks = []check{
 	{(*subject).timeNegative, "time is", "times are", "before 1970, and Java's jar stops at such an NTFS time: set mtime"},
 }
 
-// Check returns what is wrong with an archive, a message each.
-func Check(p *layout.Plan) (found []string) {
+// Check returns what is wrong with an archive, a message each. Where it is not known yet
+// what its files are compressed to it is not sized.
+func Check(p *layout.Plan, sized bool) (found []string) {
 	counts := make([]int, len(checks))
 	first := make([]string, len(checks))
 	for i := range p.Len() {
@@ -80,8 +81,12 @@ func Check(p *layout.Plan) (found []string) {
 			found = append(found, fmt.Sprintf("%d %s %s (the first is %q)", counts[k], c.many, c.todo, first[k]))
 		}
 	}
-	if p.ZIP64() {
+	switch {
+	case !p.ZIP64():
+	case sized || needsZIP64(p):
 		found = append(found, "it needs ZIP64 (4 GiB, or 65,535 entries), which BusyBox and macOS before 10.15 can't read: make several archives")
+	default:
+		found = append(found, "it needs ZIP64, which BusyBox and macOS before 10.15 can't read, unless compression makes less than 4 GiB of it: vzip hash works that out, and then check knows it, too")
 	}
 	if p.Len() > 0 && p.EntrySize(0) >= math.MaxUint32 {
 		found = append(found, fmt.Sprintf("its first entry (%q) has 4 GiB or more, for which Safari extracts nothing else: give a smaller one a name that comes first", clip(p.EntryName(0))))
@@ -93,6 +98,16 @@ func Check(p *layout.Plan) (found []string) {
 		found = append(found, fmt.Sprintf("its comment has %d bytes, and with more than %d bsdtar misses the directory, and so modes and links: shorten it", n, maxComment))
 	}
 	return found
+}
+
+// needsZIP64 tells whether an archive needs ZIP64 whatever its files are compressed to.
+func needsZIP64(p *layout.Plan) bool {
+	for i := range p.Len() {
+		if p.EntrySize(i) >= math.MaxUint32 {
+			return true
+		}
+	}
+	return p.Len() >= math.MaxUint16
 }
 
 // any1 is a check of each part of a name.
