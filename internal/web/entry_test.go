@@ -114,6 +114,44 @@ func TestEntry(t *testing.T) {
 
 // TestEntryChanged: after a reload an entry that was changed and keeps size and time has
 // another ETag, and nobody gets parts of both.
+// An entry that is deflated is shown, and served, with the size and the bytes of its source.
+func TestEntryDeflated(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	data := []byte(strings.Repeat("a line that comes again\n", 90_000)) // three blocks
+	must(t, os.WriteFile(dir+"/log", data, 0o644))
+	s := serve(t, dir, DefaultLimits, "version: 1\narchives:\n"+
+		"  - {name: a.zip, method: deflate, entries: [{source: log}]}\n"+
+		"  - {name: b.zip, entries: [{source: log}]}\n")
+	if size := s.g.Archives[0].Size(); size > int64(len(data)/20) {
+		t.Fatalf("the archive has %d bytes: it is not compressed", size)
+	}
+	for _, test := range []struct {
+		field      string
+		first, end int
+	}{
+		{"X: y", 0, len(data)},
+		{"Range: bytes=1048570-1048600", 1048570, 1048601},
+		{"Range: bytes=-5", len(data) - 5, len(data)},
+	} {
+		resp, body, err := s.ask("GET", "/a.zip/log", test.field)
+		must(t, err)
+		same(t, body, data[test.first:test.end])
+		if got := resp.Header.Get("Content-Encoding"); got != "" {
+			t.Errorf("%s: got Content-Encoding: %s", test.field, got)
+		}
+	}
+	for archive, compressed := range map[string]bool{"a.zip": true, "b.zip": false} {
+		p := s.page(t, "/"+archive+"/")
+		if got := strings.Contains(textOf(p.all("header")[0]), "its data compressed to 0 %"); got != compressed {
+			t.Errorf("%s: %q tells of compression: %v", archive, textOf(p.all("header")[0]), got)
+		}
+		if got := p.rows()[0][1]; got != "2.2 MB" {
+			t.Errorf("%s: got size %s, want that of the source", archive, got)
+		}
+	}
+}
+
 func TestEntryChanged(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

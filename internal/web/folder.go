@@ -85,6 +85,7 @@ func folderPage(r *http.Request, f *generation.File, folder string) any {
 		Archive      string // its link
 		Entries      string
 		Size         size
+		Share        string // of the data's size; "": nothing is deflated
 		State        state
 		Children     []childRow
 		Above, Below pager
@@ -93,6 +94,9 @@ func folderPage(r *http.Request, f *generation.File, folder string) any {
 		Archive: rootOf(r.URL) + strings.TrimPrefix(linkTo(f.Path), "./"),
 		Crumbs:  crumbs(f.Path, folder),
 		Entries: entries(end - first), Size: sizeOf(f.Size), State: stateOf(a.Progress()),
+	}
+	if inflated, stored := a.DataSize(); stored != inflated {
+		data.Share = fmt.Sprintf("%d %%", generation.Percent(stored, inflated))
 	}
 	var children []zipgen.Child
 	var p pager
