@@ -8,6 +8,7 @@ import (
 	"vzip/internal/checksum"
 	"vzip/internal/deflate"
 	"vzip/internal/verified"
+	"vzip/zipgen"
 )
 
 // packs is what an archive keeps of its entries that are deflated.
@@ -112,6 +113,30 @@ func (g *Generation) Pack() error {
 	return nil
 }
 
+// deflatedBlock returns where in the archive the block starts and ends that byte off is of,
+// if it is of deflated data.
+func (a *Archive) deflatedBlock(off int64) (start, end int64, ok bool) {
+	if len(a.packs.entries) == 0 {
+		return 0, 0, false
+	}
+	x := a.Extent(off)
+	at, ok := a.packs.find(x.Entry)
+	if !ok || x.Kind != zipgen.Data {
+		return 0, 0, false
+	}
+	n := a.packs.at(at, off-x.Offset)
+	from := x.Offset - a.packs.base(int(a.packs.first[at]))
+	return from + a.packs.base(n), from + a.packs.ends[n], true
+}
+
+// at returns the number of the block that has byte off of the deflated data of the entry at
+// a place.
+func (p *packs) at(at int, off int64) int {
+	first := int(p.first[at])
+	off += p.base(first)
+	return first + sort.Search(p.last(at)-first, func(n int) bool { return p.ends[first+n] > off })
+}
+
 // readDeflated fills p with the deflated data of entry i, which is at a place in a.packs,
 // from off on.
 func (d *Data) readDeflated(i, at int, p []byte, off int64) error {
@@ -119,10 +144,9 @@ func (d *Data) readDeflated(i, at int, p []byte, off int64) error {
 	if err := a.g.refuse(key); err != nil {
 		return d.failed(key, err)
 	}
-	first, last := int(a.packs.first[at]), a.packs.last(at)
+	first, level := int(a.packs.first[at]), a.Packing(i).Level()
+	n := a.packs.at(at, off)
 	off += a.packs.base(first)
-	n := first + sort.Search(last-first, func(n int) bool { return a.packs.ends[first+n] > off })
-	level := a.Packing(i).Level()
 	for ; len(p) > 0; n++ {
 		q := p[:min(int64(len(p)), a.packs.ends[n]-off)]
 		b := verified.Deflated{Block: n - first, Level: level, Packed: a.packs.block(n)}
