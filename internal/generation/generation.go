@@ -25,6 +25,7 @@ import (
 	"vzip/internal/seeded"
 	"vzip/internal/snapshot"
 	"vzip/internal/source"
+	"vzip/internal/spool"
 	"vzip/internal/verified"
 	"vzip/layout"
 )
@@ -106,6 +107,11 @@ func (g *Generation) Close() {
 		}
 		if g.reader != nil {
 			g.reader.Forget(g)
+		}
+		for _, a := range g.Archives {
+			if a.spool != nil {
+				a.spool.Close()
+			}
 		}
 		if g.clones != nil && !seeded.On("keep-clones") {
 			go g.clones.Remove() // a reader who closes a file should not wait for that
@@ -190,7 +196,8 @@ type Archive struct {
 	crcs   []uint32
 	known  flags // which of crcs are worked out
 	large  []large
-	packs  packs // set by Pack
+	packs  packs        // set by Pack
+	spool  *spool.Spool // of deflated blocks; nil: none
 	summed contentSum
 	left   left    // what is not hashed yet
 	digest *digest // nil: no sidecar tells it
@@ -282,6 +289,13 @@ func (e *SourceError) Error() string { return oneline.Text(e.Err.Error()) }
 
 // Unwrap returns what went wrong.
 func (e *SourceError) Unwrap() error { return e.Err }
+
+// reportFailure tells an error that is no source's.
+func (g *Generation) reportFailure(err error) {
+	if g.report != nil {
+		g.report(err)
+	}
+}
 
 // reportOnce tells an entry's error, and tells it again only when it is another.
 func (g *Generation) reportOnce(key uint64, err error) {

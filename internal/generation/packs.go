@@ -7,6 +7,7 @@ import (
 
 	"vzip/internal/checksum"
 	"vzip/internal/deflate"
+	"vzip/internal/spool"
 	"vzip/internal/verified"
 	"vzip/zipgen"
 )
@@ -109,6 +110,9 @@ func (g *Generation) Pack() error {
 			return err
 		}
 		a.Plan, a.packs = plan, p
+		if dir, size := plan.Spool(); dir != "" && len(p.entries) > 0 {
+			a.spool = spool.New(dir, size, func(err error) { g.reportFailure(a.failed(err)) })
+		}
 	}
 	return nil
 }
@@ -149,7 +153,10 @@ func (d *Data) readDeflated(i, at int, p []byte, off int64) error {
 	off += a.packs.base(first)
 	for ; len(p) > 0; n++ {
 		q := p[:min(int64(len(p)), a.packs.ends[n]-off)]
-		b := verified.Deflated{Block: n - first, Level: level, Packed: a.packs.block(n)}
+		b := verified.Deflated{
+			Block: n - first, Level: level, Packed: a.packs.block(n),
+			Spool: a.spool, Key: spool.Key{Entry: i, Block: n - first},
+		}
 		if err := a.g.reader.ReadDeflated(&d.call, a.g, key, b, q, off-a.packs.base(n)); err != nil {
 			return d.failed(key, err)
 		}

@@ -15,6 +15,7 @@ import (
 	"vzip/internal/checksum"
 	"vzip/internal/deflate"
 	"vzip/internal/seeded"
+	"vzip/internal/spool"
 )
 
 // DefaultDeflated is how many bytes of deflated blocks are kept where nobody says.
@@ -26,6 +27,9 @@ type Deflated struct {
 	Block int
 	Level int
 	checksum.Packed
+	// Spool, if set, keeps it on disk under a key.
+	Spool *spool.Spool
+	Key   spool.Key
 }
 
 // DeflateError tells that a block isn't deflated to what it was before.
@@ -68,7 +72,15 @@ func (r *Reader) loadDeflated(c *Call, x Sources, key uint64, b Deflated, e *def
 	var data []byte
 	err := errDefect // if it panics
 	defer func() { r.deflated.loaded(e, data, err) }()
-	data, err = r.deflate(c, x, key, b)
+	if b.Spool != nil {
+		if data = b.Spool.Get(b.Key); len(data) == int(b.Len) && crc32.ChecksumIEEE(data) == b.CRC32 {
+			err = nil
+			return
+		}
+	}
+	if data, err = r.deflate(c, x, key, b); err == nil && b.Spool != nil {
+		b.Spool.Put(b.Key, data)
+	}
 }
 
 func (r *Reader) deflate(c *Call, x Sources, key uint64, b Deflated) ([]byte, error) {
