@@ -52,7 +52,7 @@ var brokenHeader = []broken{
 	{name: "deflated, flags of a level", good: deflated, set: inBoth(0, func(h *rawHeader) { h.flags = 1 << 1 }), want: ErrFlags},
 	{name: "deflated, data descriptor", good: deflated, set: inBoth(0, func(h *rawHeader) { h.flags = 1 << 3 }), want: ErrFlags},
 	{name: "stored, needs 20", good: deflated, set: inBoth(2, func(h *rawHeader) { h.needed = 20 }), want: ErrVersion},
-	{name: "deflated, compressed size too big", good: deflated, set: inBoth(0, func(h *rawHeader) { h.compressed++ }), want: ErrOverlap},
+	{name: "deflated, compressed size too big", good: deflated, set: inBoth(1, func(h *rawHeader) { h.compressed++ }), want: ErrOverlap},
 	{name: "deflated, compressed size too small", good: deflated, set: inBoth(0, func(h *rawHeader) { h.compressed-- }), want: ErrGap},
 	{name: "compressed size differs", good: plain, set: inBoth(inFile, func(h *rawHeader) { h.compressed-- }), want: ErrSize},
 	{name: "uncompressed size differs", good: plain, set: inBoth(inFile, func(h *rawHeader) { h.size++ }), want: ErrSize},

@@ -58,26 +58,26 @@ func (e *Entry) checkDeflated(r io.ReaderAt, buf []byte) error {
 	in := newStream(r, e.DataAt, e.CompressedSize)
 	inflater := flate.NewReader(in)
 	total := crc32.NewIEEE()
-	for done, from := int64(0), int64(0); ; {
+	var starts []int64 // where the block may begin in the data
+	for done := int64(0); ; {
 		n := min(blockLen, e.Size-done)
 		sum, err := inflate(inflater, n, buf, total)
 		if err != nil {
 			return e.streamError(in, in.n, err)
 		}
-		if from > 0 {
-			alone := newStream(r, e.DataAt+from, e.CompressedSize-from)
-			again, err := inflate(flate.NewReader(alone), n, buf, io.Discard)
-			if err == nil && again != sum {
-				err = errors.New("it holds something else")
+		err = nil
+		for _, from := range starts {
+			if err = e.checkBlock(r, from, n, sum, buf); err == nil {
+				break
 			}
-			if err != nil {
-				return fmt.Errorf("block of 1 MiB at %d on its own: %w", done, e.streamError(alone, from+alone.n, err))
-			}
+		}
+		if err != nil {
+			return fmt.Errorf("block of 1 MiB at %d on its own: %w", done, err)
 		}
 		if done += n; done == e.Size {
 			break
 		}
-		from = in.n + in.flushed()
+		starts = in.next(starts[:0])
 	}
 	switch n, err := io.ReadFull(inflater, buf[:1]); {
 	case n > 0:
@@ -89,6 +89,19 @@ func (e *Entry) checkDeflated(r io.ReaderAt, buf []byte) error {
 	}
 	if got := total.Sum32(); got != e.CRC32 {
 		return fmt.Errorf("%q: %w: the data has %08x, the headers say %08x", clip(e.Name), ErrCRC, got, e.CRC32)
+	}
+	return nil
+}
+
+// checkBlock inflates n bytes from a byte of the data on, with nothing known of what is before.
+func (e *Entry) checkBlock(r io.ReaderAt, from, n int64, sum uint32, buf []byte) error {
+	in := newStream(r, e.DataAt+from, e.CompressedSize-from)
+	got, err := inflate(flate.NewReader(in), n, buf, io.Discard)
+	if err == nil && got != sum {
+		err = errors.New("it holds something else")
+	}
+	if err != nil {
+		return e.streamError(in, from+in.n, err)
 	}
 	return nil
 }
@@ -110,16 +123,15 @@ func inflate(inflater io.Reader, n int64, buf []byte, to io.Writer) (uint32, err
 	return sum.Sum32(), nil
 }
 
-// flushed returns how many bytes from here the next block begins, when all of a
-// block's bytes are inflated. Its end, of 15 bits at most, the empty block's 3 bits and
-// the way to a byte boundary may come before the mark. Where there is none the next
-// block begins here, or the one before did not end where it has to.
-func (s *stream) flushed() int64 {
-	next, _ := s.b.Peek(3 + len(flushMark)) // what fails here fails again
-	if i := bytes.Index(next, flushMark); i >= 0 {
-		return int64(i + len(flushMark))
+// next appends where the next block may begin when all of a block's bytes are inflated:
+// behind the mark, which the block's end of 15 bits at most, the empty block's 3 bits and
+// the way to a byte boundary may come before, or here, behind deflate's stored blocks.
+func (s *stream) next(starts []int64) []int64 {
+	p, _ := s.b.Peek(3 + len(flushMark)) // what fails here fails again
+	if i := bytes.Index(p, flushMark); i >= 0 {
+		starts = append(starts, s.n+int64(i+len(flushMark)))
 	}
-	return 0
+	return append(starts, s.n)
 }
 
 // streamError says what is wrong with the data, whose inflater stopped at an offset of

@@ -116,20 +116,43 @@ func plain() *raw {
 }
 
 // blocks deflates data as vzip does: block by block, each on its own, with a flush
-// between them.
-func blocks(data string) []byte {
-	var out bytes.Buffer
+// between them; those that would grow are stored.
+func blocks(data string) (out []byte) {
 	for {
 		block := data[:min(len(data), blockLen)]
 		data = data[len(block):]
-		w, _ := flate.NewWriter(&out, 6)
+		var made bytes.Buffer
+		w, _ := flate.NewWriter(&made, 6)
 		_, _ = io.WriteString(w, block) // a buffer takes all
 		if data == "" {
 			_ = w.Close()
-			return out.Bytes()
+		} else {
+			_ = w.Flush()
 		}
-		_ = w.Flush()
+		if stored := storedBlocks(block, data == ""); block != "" && len(stored) <= made.Len() {
+			out = append(out, stored...)
+		} else {
+			out = append(out, made.Bytes()...)
+		}
+		if data == "" {
+			return out
+		}
 	}
+}
+
+// storedBlocks makes deflate's stored blocks of data, as blocks that would grow are made.
+func storedBlocks(data string, last bool) (b []byte) {
+	for data != "" {
+		n := min(len(data), 65535)
+		final := byte(0)
+		if last && n == len(data) {
+			final = 1
+		}
+		b = append(append(b, final), le16(uint16(n), ^uint16(n))...)
+		b = append(b, data[:n]...)
+		data = data[n:]
+	}
+	return b
 }
 
 // newDeflated is a file whose data is what stands for its content.

@@ -81,13 +81,13 @@ func (h *header) sizes(zip64 numbers) (pair, numbers, error) {
 
 // check holds the sizes to the method. Stored data is as long as what it holds.
 // Deflated data is never empty, and a block that would grow is made of deflate's
-// stored blocks, of 5 bytes for 65,535 at most.
+// stored blocks, each of 65,535 bytes at most behind 5.
 func (p pair) check(method uint16) error {
-	const growth = 128 // bytes for a block of 1 MiB, generously
 	wrong := p.uncompressed != p.compressed
 	if method == methodDeflate {
-		blocks := (p.uncompressed-1)/blockLen + 1
-		wrong = p.uncompressed == 0 || p.compressed == 0 || p.compressed-p.uncompressed > blocks*growth
+		heads := func(n int64) int64 { return 5 * ((n + sentinel16 - 1) / sentinel16) }
+		most := p.uncompressed/blockLen*heads(blockLen) + heads(p.uncompressed%blockLen)
+		wrong = p.uncompressed == 0 || p.compressed == 0 || p.compressed-p.uncompressed > most
 	}
 	if wrong {
 		return fmt.Errorf("%w: %d bytes compressed, %d uncompressed, method %d", ErrSize, p.compressed, p.uncompressed, method)
