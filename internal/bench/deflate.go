@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"compress/flate"
 	"errors"
 	"fmt"
 	"io"
@@ -13,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	compressor "vzip/internal/deflate"
 )
 
 const (
@@ -201,27 +202,6 @@ func (b *bench) loopOf(name string, args ...string) (sample, error) {
 	return s, nil
 }
 
-// blockDeflater returns what makes a block of a stream: the compressor that the program has.
-// TODO(merge): deflate.New(level).Block of vzip/internal/deflate takes its place.
-func blockDeflater(level int) func(dst, src []byte, last bool) []byte {
-	var out bytes.Buffer
-	w, err := flate.NewWriter(&out, level)
-	if err != nil {
-		panic("BUG: " + err.Error())
-	}
-	return func(dst, src []byte, last bool) []byte {
-		out.Reset()
-		w.Reset(&out)
-		_, _ = w.Write(src) // a buffer takes all
-		if last {
-			_ = w.Close()
-		} else {
-			_ = w.Flush()
-		}
-		return append(dst, out.Bytes()...)
-	}
-}
-
 // deflateChild compresses files block by block: LEVEL LIST, a file of their names.
 func deflateChild(args []string) error {
 	if len(args) != 2 {
@@ -236,7 +216,7 @@ func deflateChild(args []string) error {
 		return err
 	}
 	runtime.GOMAXPROCS(1)
-	block, made, total := blockDeflater(level), []byte(nil), 0
+	block, made, total := compressor.New(level).Block, []byte(nil), 0
 	buffer := make([]byte, mib)
 	begin := time.Now()
 	for name := range strings.Lines(string(text)) {
