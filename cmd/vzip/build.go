@@ -259,8 +259,8 @@ func (a *app) newReader(f *readFlags) *verified.Reader {
 type readFlags struct {
 	verify   string
 	timeout  time.Duration
-	cache    string // size of
-	deflated int64
+	cache    string // what deflated follows from
+	deflated int64  // as in verified.Options
 }
 
 func (f *readFlags) add(flags *pflag.FlagSet) {
@@ -276,11 +276,15 @@ func (f *readFlags) check() error {
 	case f.timeout < 100*time.Millisecond:
 		return usageError("--source-timeout %v makes no sense: use 100ms or more", f.timeout)
 	}
-	if f.deflated = -1; f.cache != "0" {
-		var err error
-		if f.deflated, err = layout.ParseSize(f.cache); err != nil {
-			return usageError("--deflate-cache %q %v", f.cache, err)
-		}
+	if f.cache == "" { // the command has no such flag
+		return nil
+	}
+	size, err := layout.ParseSize(f.cache)
+	if err != nil {
+		return usageError("--deflate-cache %q %v", f.cache, err)
+	}
+	if f.deflated = size; size == 0 {
+		f.deflated = -1 // 0 is for the default
 	}
 	return nil
 }
