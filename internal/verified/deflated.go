@@ -183,7 +183,7 @@ type deflatedBlocks struct {
 }
 
 func (d *deflatedBlocks) init(most int64) {
-	d.most, d.all = most, map[deflatedPlace]*deflatedBlock{}
+	d.most, d.all = max(most, 0), map[deflatedPlace]*deflatedBlock{}
 	d.ring.prev, d.ring.next = &d.ring, &d.ring
 }
 
