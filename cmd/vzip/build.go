@@ -255,6 +255,10 @@ func (a *app) newReader(f *readFlags) *verified.Reader {
 	return verified.NewReader(verified.Options{Timeout: f.timeout, StatOnly: f.verify == "stat", Deflated: f.deflated})
 }
 
+// minDeflated is the least of deflated data that is kept, in bytes: a sequential reader
+// comes back to a block several times.
+const minDeflated = 8 << 20
+
 // readFlags are the flags of commands that hand out archives' bytes.
 type readFlags struct {
 	verify   string
@@ -265,7 +269,7 @@ type readFlags struct {
 
 func (f *readFlags) add(flags *pflag.FlagSet) {
 	flags.StringVar(&f.verify, "verify", "crc", "how bytes are checked before they are handed out: crc (each block), or stat (weaker: only that a source's size and times are what they were)")
-	flags.StringVar(&f.cache, "deflate-cache", "64MiB", "how many bytes of deflated data are kept for readers who come back to it; 0 for none")
+	flags.StringVar(&f.cache, "deflate-cache", "64MiB", "how many bytes of deflated data are kept in memory, for readers who come back to it")
 	flags.DurationVar(&f.timeout, "source-timeout", defaultTimeout, "how long a source may take to answer before readers get an error")
 }
 
@@ -279,12 +283,12 @@ func (f *readFlags) check() error {
 	if f.cache == "" { // the command has no such flag
 		return nil
 	}
-	size, err := layout.ParseSize(f.cache)
-	if err != nil {
+	var err error
+	switch f.deflated, err = layout.ParseSize(f.cache); {
+	case err != nil:
 		return usageError("--deflate-cache %q %v", f.cache, err)
-	}
-	if f.deflated = size; size == 0 {
-		f.deflated = -1 // 0 is for the default
+	case f.deflated < minDeflated:
+		return usageError("--deflate-cache %q is too small: use 8MiB or more", f.cache)
 	}
 	return nil
 }
