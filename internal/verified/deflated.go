@@ -116,6 +116,18 @@ var deflateBuffers = sync.Pool{New: func() any {
 	return &deflateBuffer{make([]byte, deflate.BlockLen), make([]byte, 0, deflate.MaxLen(deflate.BlockLen))}
 }}
 
+// deflateRoom is the memory that deflating a block takes, in bytes: its own, what it makes,
+// and a compressor's.
+const deflateRoom = 4 << 20
+
+// DeflateMemory returns the memory, in bytes, that deflated blocks take which are kept, or
+// under way.
+func (r *Reader) DeflateMemory() int64 {
+	r.deflated.mu.Lock()
+	defer r.deflated.mu.Unlock()
+	return r.deflated.bytes + r.deflated.loading*deflateRoom
+}
+
 // maxDeflating returns how many blocks of a device are under way at once: enough to read
 // some while others are deflated, few enough to bound the memory that they take.
 func maxDeflating() int { return min(2*runtime.GOMAXPROCS(0), 64) }
@@ -175,11 +187,12 @@ func (e *deflatedBlock) wait(c *Call) error {
 // deflatedBlocks keeps deflated blocks, those that were used last, up to a number of bytes.
 // Their bytes stay right whatever becomes of the source.
 type deflatedBlocks struct {
-	mu    sync.Mutex
-	most  int64
-	bytes int64
-	all   map[deflatedPlace]*deflatedBlock
-	ring  deflatedBlock // of those that are loaded, the one that was used last first
+	mu      sync.Mutex
+	most    int64
+	bytes   int64
+	loading int64 // blocks
+	all     map[deflatedPlace]*deflatedBlock
+	ring    deflatedBlock // of those that are loaded, the one that was used last first
 }
 
 func (d *deflatedBlocks) init(most int64) {
@@ -200,6 +213,7 @@ func (d *deflatedBlocks) acquire(at deflatedPlace) (e *deflatedBlock, load bool)
 	}
 	e = &deflatedBlock{deflatedPlace: at, done: make(chan struct{})}
 	d.all[at] = e
+	d.loading++
 	return e, true
 }
 
@@ -217,6 +231,7 @@ func (d *deflatedBlocks) first(e *deflatedBlock) {
 func (d *deflatedBlocks) loaded(e *deflatedBlock, data []byte, err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	d.loading--
 	e.data, e.err = data, err
 	close(e.done)
 	switch {
