@@ -44,11 +44,11 @@ func TestFullLayout(t *testing.T) {
 	fixed := Options{
 		Comment: "Made from iso, for $5", Symlinks: SymlinksSkip, Special: SpecialError, Names: NamesEscape,
 		Modes: ModesFixed, ModTime: at64(1769857200), NTFSTimes: true, Owners: OwnersStore, OneFileSystem: true,
-		OnBusy: OnBusySkip, Expose: ExposeWorld, Align: 4096, Split: 700e6, Sidecars: Sidecars{SHA256: true, CRC32: true},
+		OnBusy: OnBusySkip, Expose: ExposeWorld, Align: 4096, Split: 700e6, SpoolSize: 500e6, Sidecars: Sidecars{SHA256: true, CRC32: true},
 		Compression: Compression{Method: MethodAuto, Level: 9, Store: []string{"*.iso", "media/"}},
 	}
 	want := []Archive{
-		{Name: "nightly/all-iso.zip", Options: Options{Comment: "Everything", Symlinks: SymlinksFollow, Special: SpecialSkip, Names: NamesRaw, Directories: true, Modes: ModesSource, Owners: OwnersOmit, OnBusy: OnBusyWait, Expose: ExposeSources, Compression: storing},
+		{Name: "nightly/all-iso.zip", Options: Options{Comment: "Everything", Symlinks: SymlinksFollow, Special: SpecialSkip, Names: NamesRaw, Directories: true, Modes: ModesSource, Owners: OwnersOmit, OnBusy: OnBusyWait, Expose: ExposeSources, SpoolSize: 4 << 30, Compression: storing},
 			Mappings: []Mapping{
 				{Source: "src", As: "images/one", Include: []string{"**/*.iso", "b/"}, Exclude: []string{"*.tmp", ".git/", "{x,y}/**"}, Compression: storing},
 				{Source: "file", As: "file", Compression: Compression{Method: MethodDeflate, Level: 1, Store: []string{"*.txt"}}},
@@ -74,7 +74,7 @@ func TestFullLayout(t *testing.T) {
 	wantLines(t, show(t, plans[1]), []string{"renamed = file"})
 	wantLines(t, show(t, plans[2]), nil)
 	wantLines(t, warnings, []string{
-		l.File + `:45: include pattern "**/*.iso" matches nothing in ` + dir + "/src",
+		l.File + `:49: include pattern "**/*.iso" matches nothing in ` + dir + "/src",
 		"archive nightly/empty.zip is empty",
 	})
 	if got := plans[2].ModTime; got != 315532800 {
@@ -114,7 +114,7 @@ func TestDefaults(t *testing.T) {
 	tree(t, dir, "src/a")
 	got := bare(load(t, dir, one("", "source: src")).Archives[0], dir)
 	want := Archive{Name: "a.zip", Mappings: []Mapping{{Source: "src", As: "src", Compression: storing}},
-		Options: Options{Symlinks: SymlinksStore, Special: SpecialSkip, Names: NamesError, Directories: true, Modes: ModesSource, Owners: OwnersOmit, OnBusy: OnBusyFail, Expose: ExposeSources, Compression: storing}}
+		Options: Options{Symlinks: SymlinksStore, Special: SpecialSkip, Names: NamesError, Directories: true, Modes: ModesSource, Owners: OwnersOmit, OnBusy: OnBusyFail, Expose: ExposeSources, SpoolSize: 4 << 30, Compression: storing}}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
 	}

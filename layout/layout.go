@@ -127,15 +127,18 @@ type Options struct {
 	// Snapshot is a folder where sources are cloned, to be read there; "" for none. Load
 	// leaves an absolute path without links.
 	Snapshot string
+	// Spool is a folder where deflated data is kept, "" for none, SpoolSize how much of it.
+	Spool     string
+	SpoolSize int64
 	Compression
 
-	snapshotPos pos
+	snapshotPos, spoolPos pos
 }
 
 func defaultOptions() Options {
 	return Options{
 		Symlinks: SymlinksStore, Special: SpecialSkip, Names: NamesError, Modes: ModesSource, Owners: OwnersOmit, Directories: true,
-		OnBusy: OnBusyFail, Expose: ExposeSources,
+		OnBusy: OnBusyFail, Expose: ExposeSources, SpoolSize: defaultSpoolSize,
 		Compression: Compression{Method: MethodStore, Level: defaultLevel, Store: []string{}},
 	}
 }
@@ -229,6 +232,7 @@ func Load(file string, env func(string) (string, bool)) (*Layout, error) {
 		l.Path = abs
 		l.findSources(problems)
 		l.findSnapshots(problems)
+		l.findSpools(problems)
 	}
 	if err := problems.orNil(); err != nil {
 		return nil, err

@@ -48,6 +48,8 @@ var optionFields = with(fields[Options]{
 	"split":           (*parser).split,
 	"sidecars":        (*parser).sidecars,
 	"snapshot":        (*parser).snapshot,
+	"spool":           (*parser).spool,
+	"spool_size":      (*parser).spoolSize,
 }, func(o *Options) *Compression { return &o.Compression }, compressionFields)
 
 // parse returns the layout that text says. It is nil where text is no YAML

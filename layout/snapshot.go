@@ -17,20 +17,24 @@ import (
 )
 
 func (p *parser) snapshot(n *yaml.Node, o *Options) {
-	s, ok := p.text(n, "snapshot")
-	at := pos{n.Line, n.Column}
+	p.folder(n, "snapshot", &o.Snapshot, &o.snapshotPos)
+}
+
+// folder reads the path of a folder, or none.
+func (p *parser) folder(n *yaml.Node, key string, dir *string, at *pos) {
+	s, ok := p.text(n, key)
 	switch {
 	case !ok:
 	case s == "none":
-		o.Snapshot, o.snapshotPos = "", pos{}
+		*dir, *at = "", pos{}
 	case s == "":
-		p.at(n, "snapshot is empty: give the path of a folder, or none")
+		p.at(n, "%s is empty: give the path of a folder, or none", key)
 	case strings.ContainsRune(s, 0):
-		p.at(n, "snapshot %q holds a NUL byte: give the path of a folder", s)
+		p.at(n, "%s %q holds a NUL byte: give the path of a folder", key, s)
 	case filepath.IsAbs(s):
-		o.Snapshot, o.snapshotPos = filepath.Clean(s), at
+		*dir, *at = filepath.Clean(s), pos{n.Line, n.Column}
 	default:
-		o.Snapshot, o.snapshotPos = filepath.Join(p.dir, s), at
+		*dir, *at = filepath.Join(p.dir, s), pos{n.Line, n.Column}
 	}
 }
 

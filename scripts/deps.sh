@@ -33,7 +33,7 @@ if [ "${1:-}" = package ]; then
 fi
 
 if [ "${1:-}" = bench ]; then
-	commands="$commands bindfs:bindfs strace:strace aws:awscli nginx:nginx-light"
+	commands="$commands bindfs:bindfs strace:strace aws:awscli nginx:nginx-light pigz:pigz"
 fi
 
 PATH=$PATH:/usr/sbin:/sbin

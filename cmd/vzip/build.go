@@ -184,7 +184,7 @@ func (a *app) build(ctx context.Context, l *layout.Layout, b building) (*generat
 		Report:       b.report,
 	}
 	p := b.progress
-	if b.early {
+	if b.early && !l.Packs(b.only) {
 		p = nil
 	}
 	if p != nil {
@@ -255,17 +255,21 @@ func (a *app) newReader(f *readFlags) *verified.Reader {
 	return verified.NewReader(verified.Options{Timeout: f.timeout, StatOnly: f.verify == "stat", Deflated: f.deflated})
 }
 
+// minDeflated is the least of deflated data that is kept, in bytes: a sequential reader
+// comes back to a block several times.
+const minDeflated = 8 << 20
+
 // readFlags are the flags of commands that hand out archives' bytes.
 type readFlags struct {
 	verify   string
 	timeout  time.Duration
-	cache    string // size of
-	deflated int64
+	cache    string // what deflated follows from
+	deflated int64  // as in verified.Options
 }
 
 func (f *readFlags) add(flags *pflag.FlagSet) {
 	flags.StringVar(&f.verify, "verify", "crc", "how bytes are checked before they are handed out: crc (each block), or stat (weaker: only that a source's size and times are what they were)")
-	flags.StringVar(&f.cache, "deflate-cache", "64MiB", "how many bytes of deflated data are kept for readers who come back to it; 0 for none")
+	flags.StringVar(&f.cache, "deflate-cache", "64MiB", "how many bytes of deflated data are kept in memory, for readers who come back to it")
 	flags.DurationVar(&f.timeout, "source-timeout", defaultTimeout, "how long a source may take to answer before readers get an error")
 }
 
@@ -276,11 +280,15 @@ func (f *readFlags) check() error {
 	case f.timeout < 100*time.Millisecond:
 		return usageError("--source-timeout %v makes no sense: use 100ms or more", f.timeout)
 	}
-	if f.deflated = -1; f.cache != "0" {
-		var err error
-		if f.deflated, err = layout.ParseSize(f.cache); err != nil {
-			return usageError("--deflate-cache %q %v", f.cache, err)
-		}
+	if f.cache == "" { // the command has no such flag
+		return nil
+	}
+	var err error
+	switch f.deflated, err = layout.ParseSize(f.cache); {
+	case err != nil:
+		return usageError("--deflate-cache %q %v", f.cache, err)
+	case f.deflated < minDeflated:
+		return usageError("--deflate-cache %q is too small: use 8MiB or more", f.cache)
 	}
 	return nil
 }

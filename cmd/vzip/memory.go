@@ -24,9 +24,9 @@ const (
 	manyGC, fewGC = 10, 3
 )
 
-// buffers is the memory that reads hold at present, in bytes: vzip's own buffers, and
-// go-fuse's for the same requests.
-func buffers() int64 { return 2 * generation.InFlight() }
+// buffers is the memory that reads hold at present, in bytes: vzip's own buffers, go-fuse's
+// for the same requests, and what is deflated.
+func (s *server) buffers() int64 { return 2*generation.InFlight() + s.reader.DeflateMemory() }
 
 // buildingGC is GOGC while a generation is built: what is kept meanwhile is large and
 // has hardly any pointers, so that collecting costs little.
@@ -70,7 +70,7 @@ func (s *server) boundMemory() (stop func()) {
 			} else {
 				if built {
 					built = false
-					kept = collect()
+					kept = collect(s.buffers)
 				}
 				switch n := read(cycles); {
 				case n-collected > manyGC:
@@ -79,7 +79,7 @@ func (s *server) boundMemory() (stop func()) {
 					extra = max(0, extra-limitStep)
 				}
 				// Requests that hang count, too: else collecting would find nothing, over and over.
-				want = min(group, kept+kept/4+room+extra+buffers())
+				want = min(group, kept+kept/4+room+extra+s.buffers())
 			}
 			collected = read(cycles)
 			if want > limit || want < limit-limitStep {
@@ -99,7 +99,7 @@ func (s *server) boundMemory() (stop func()) {
 // collect gives back what only building took, and returns the memory that is kept, in
 // bytes. What is kept while there are readers says little: go-fuse has a spare buffer for
 // each size of requests, and what is spare survives one collection.
-func collect() int64 {
+func collect(buffers func() int64) int64 {
 	runtime.GC()
 	debug.FreeOSMemory()
 	return max(0, read("/gc/heap/live:bytes")-buffers())

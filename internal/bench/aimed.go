@@ -4,7 +4,7 @@ import "math"
 
 // allAims are in the order of the sections.
 func allAims() (all []aim) {
-	for _, section := range [][]aim{sequentialAims(), matrixAims(), randomAims(), hashingAims(), jobAims(), writeAims(), startAims(), profileAims(), growthAims()} {
+	for _, section := range [][]aim{sequentialAims(), matrixAims(), randomAims(), hashingAims(), jobAims(), writeAims(), deflateAims(), startAims(), profileAims(), growthAims()} {
 		all = append(all, section...)
 	}
 	return all
@@ -76,6 +76,22 @@ func writeAims() []aim {
 		atMost(0.01, "write, large files on XFS: new blocks to the data", one("write", "XFS, large", vzipWrite, "new blocks to data")),
 		atMost(2, "write, sparse pair on XFS: seconds", one("write", "XFS, sparse", vzipWrite, "time")),
 	}
+}
+
+func deflateAims() (all []aim) {
+	const s = "deflate"
+	for _, set := range deflateSets {
+		name, read := s+", "+set.name, set.name+", read"
+		all = append(all,
+			atMost(1.02, name+": size to zip -6's", one(s, set.name, hashAll, "size to zip -6")),
+			atLeast(0.9, name+": throughput to cores × the bare loop's", one(s, set.name, hashAll, "throughput to cores")),
+			atLeast(0.8, name+", nothing cached: throughput to cores × the bare loop's", one(s, read, readNew, "throughput to cores")),
+			atLeast(0.5, name+", blocks cached: bytes of the archive to method: store's", one(s, read, readCached, "archive throughput to store")),
+			atMost(1, name+": p99 of random reads to the time of two blocks", one(s, read, "random", "p99 to two blocks")),
+			atMost(256, name+": peak memory, MiB", one(s, read, "vzip mount", "VmHWM")),
+			atLeast(1, name+": time of 7z and cp to vzip's", over(s, set.name+", whole job", "time", sevenZipJob, deflateJob)))
+	}
+	return all
 }
 
 func startAims() []aim {

@@ -32,6 +32,7 @@ func init() {
 		{name: "hashing", title: "Working out CRC-32s", run: hashing},
 		{name: "job", title: "From a tree to a ZIP elsewhere", run: job},
 		{name: "write", title: "A real file of an archive", run: write},
+		{name: "deflate", title: "Compressed archives", run: deflate},
 		{name: "start", title: "The first byte, and a copy of what nobody has read yet", run: start},
 		{name: "http", title: "Over HTTP", run: overHTTP},
 		{name: "profile", title: "What the daemon does", run: profile},

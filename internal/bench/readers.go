@@ -17,6 +17,7 @@ func init() {
 		"random":   randomChild,
 		"mmap":     mmapChild,
 		"crc":      crcChild,
+		"deflate":  deflateChild,
 		"gozip":    goZIPChild,
 		"ranges":   rangesChild,
 		"serve":    fileServerChild,

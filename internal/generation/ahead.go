@@ -109,6 +109,9 @@ func (r *readAhead) take(a *Archive, off int64, n int, b *Bytes) bool {
 	}
 	size := int64(min(max(aheadLeast, n<<min(r.row, 8)), aheadPart))
 	beyond := min(aheadBeyond, 4*size)
+	if a.packs.wanted {
+		beyond = aheadParts * size // a part keeps a core busy
+	}
 	if aheadBytes.Load()+r.next-at > aheadMost {
 		return false
 	}
@@ -168,8 +171,12 @@ func (r *readAhead) settle(d *Data, ready bool) {
 }
 
 // cut returns where a part from off on ends that is of about that size: at the end of
-// a block, or of what stands before an entry's header.
+// a block, or of what stands before an entry's header. One that begins in deflated data
+// is all of a block.
 func (a *Archive) cut(off, size int64) int64 {
+	if _, end, ok := a.deflatedBlock(off); ok {
+		return min(end, off+1<<maxBits)
+	}
 	end := min(off+size, a.Size())
 	if end == a.Size() {
 		return end
@@ -178,7 +185,11 @@ func (a *Archive) cut(off, size int64) int64 {
 	at := end
 	switch x.Kind {
 	case zipgen.Data:
-		at = end - (end-x.Offset)%checksum.BlockLen
+		if start, _, ok := a.deflatedBlock(end); ok {
+			at = start
+		} else {
+			at = end - (end-x.Offset)%checksum.BlockLen
+		}
 	case zipgen.LocalHeader:
 		at = x.Offset
 	}

@@ -25,6 +25,7 @@ import (
 	"vzip/internal/seeded"
 	"vzip/internal/snapshot"
 	"vzip/internal/source"
+	"vzip/internal/spool"
 	"vzip/internal/verified"
 	"vzip/layout"
 )
@@ -107,6 +108,11 @@ func (g *Generation) Close() {
 		}
 		if g.reader != nil {
 			g.reader.Forget(g)
+		}
+		for _, a := range g.Archives {
+			if a.spool != nil {
+				a.spool.Close()
+			}
 		}
 		if g.clones != nil && !seeded.On("keep-clones") {
 			go g.clones.Remove() // a reader who closes a file should not wait for that
@@ -191,8 +197,9 @@ type Archive struct {
 	crcs   []uint32
 	known  flags // which of crcs are worked out
 	large  []large
-	packs  packs // set by Pack
-	data   int64 // size of all entries' data, inflated
+	packs  packs        // set by Pack
+	spool  *spool.Spool // of deflated blocks; nil: none
+	data   int64        // size of all entries' data, inflated
 	summed contentSum
 	left   left    // what is not hashed yet
 	digest *digest // nil: no sidecar tells it
@@ -284,6 +291,13 @@ func (e *SourceError) Error() string { return oneline.Text(e.Err.Error()) }
 
 // Unwrap returns what went wrong.
 func (e *SourceError) Unwrap() error { return e.Err }
+
+// reportFailure tells an error that is no source's.
+func (g *Generation) reportFailure(err error) {
+	if g.report != nil {
+		g.report(err)
+	}
+}
 
 // reportOnce tells an entry's error, and tells it again only when it is another.
 func (g *Generation) reportOnce(key uint64, err error) {

@@ -1,14 +1,18 @@
 package generation
 
 import (
+	"context"
 	"encoding/binary"
 	"hash"
 	"math"
+	"runtime"
 	"sort"
 
 	"vzip/internal/checksum"
 	"vzip/internal/deflate"
+	"vzip/internal/spool"
 	"vzip/internal/verified"
+	"vzip/zipgen"
 )
 
 // packs is what an archive keeps of its entries that are deflated.
@@ -124,9 +128,39 @@ func (g *Generation) Pack() error {
 			return err
 		}
 		a.Plan, a.packs = plan, p
+		if dir, size := plan.Spool(); dir != "" && len(p.entries) > 0 {
+			a.spool = spool.New(dir, size, func(err error) { g.reportFailure(a.failed(err)) })
+		}
 	}
 	return nil
 }
+
+// deflatedBlock returns where in the archive the block starts and ends that byte off is of,
+// if it is of deflated data.
+func (a *Archive) deflatedBlock(off int64) (start, end int64, ok bool) {
+	if len(a.packs.entries) == 0 {
+		return 0, 0, false
+	}
+	x := a.Extent(off)
+	at, ok := a.packs.find(x.Entry)
+	if !ok || x.Kind != zipgen.Data {
+		return 0, 0, false
+	}
+	n := a.packs.at(at, off-x.Offset)
+	from := x.Offset - a.packs.base(int(a.packs.first[at]))
+	return from + a.packs.base(n), from + a.packs.ends[n], true
+}
+
+// at returns the number of the block that has byte off of the deflated data of the entry at
+// a place.
+func (p *packs) at(at int, off int64) int {
+	first := int(p.first[at])
+	off += p.base(first)
+	return first + sort.Search(p.last(at)-first, func(n int) bool { return p.ends[first+n] > off })
+}
+
+// deflateCores is how many blocks of one read are made at a time.
+var deflateCores = min(runtime.GOMAXPROCS(0), aheadParts)
 
 // readDeflated fills p with the deflated data of entry i, which is at a place in a.packs,
 // from off on.
@@ -135,17 +169,34 @@ func (d *Data) readDeflated(i, at int, p []byte, off int64) error {
 	if err := a.g.refuse(key); err != nil {
 		return d.failed(key, err)
 	}
-	first, last := int(a.packs.first[at]), a.packs.last(at)
+	first, level := int(a.packs.first[at]), a.Packing(i).Level()
+	n, last := a.packs.at(at, off), a.packs.at(at, off+int64(len(p))-1)
 	off += a.packs.base(first)
-	n := first + sort.Search(last-first, func(n int) bool { return a.packs.ends[first+n] > off })
-	level := a.Packing(i).Level()
-	for ; len(p) > 0; n++ {
+	// Blocks of one read are made at the same time.
+	var beside []*Data
+	defer func() {
+		for _, x := range beside {
+			x.drop()
+		}
+	}()
+	data := a.DataOffset(i) - a.packs.base(first)
+	for next := n + 1; len(p) > 0; n++ {
+		for ; next <= min(last, n+deflateCores-1); next++ {
+			beside = append(beside, a.start(context.Background(), data+a.packs.base(next), 1))
+		}
 		q := p[:min(int64(len(p)), a.packs.ends[n]-off)]
-		b := verified.Deflated{Block: n - first, Level: level, Packed: a.packs.block(n)}
+		b := verified.Deflated{
+			Block: n - first, Level: level, Packed: a.packs.block(n),
+			Spool: a.spool, Key: spool.Key{Entry: i, Block: n - first},
+		}
 		if err := a.g.reader.ReadDeflated(&d.call, a.g, key, b, q, off-a.packs.base(n)); err != nil {
 			return d.failed(key, err)
 		}
 		p, off = p[len(q):], off+int64(len(q))
+		if len(beside) == deflateCores {
+			beside[0].drop() // it is behind
+			beside = beside[1:]
+		}
 	}
 	return nil
 }

@@ -42,6 +42,8 @@ var testCases = []testCase{
 	{name: "times", what: "`ntfs_times: true`: modification times from 1901 to 2200", options: []string{"ntfs_times: true"}, nodes: timeTree},
 	{name: "owners", what: "`owners: store`: user and group numbers up to 2³²−2", options: []string{"owners: store"}, nodes: ownerTree},
 	{name: "aligned", what: "`align: 4KiB`: padding in local headers of files of 4 KiB and more", options: []string{"align: 4KiB"}, nodes: alignedTree},
+	{name: "deflated", what: "`method: deflate`: text, noise, a file of a block and one of a byte more, empty ones and links, which are stored", options: []string{"method: deflate"}, nodes: deflatedTree},
+	{name: "auto", what: "`method: auto`: the same files, of which noise is stored", options: []string{"method: auto"}, nodes: deflatedTree},
 	{name: "long", what: "names of 255 bytes, 14 folders deep", nodes: longTree},
 	{name: "comment", what: "an archive comment of 65,535 bytes", comment: strings.Repeat("All that was built. ", 3276) + "This is the end", nodes: func() []node { return plainTree()[:4] }},
 	{name: "empty", what: "no entries: 22 bytes", nodes: func() []node { return nil }},
@@ -200,6 +202,30 @@ func alignedTree() []node {
 		dir("folder/"), text("folder/empty", ""), text("folder/large", noise(1_000_003, 14)),
 		{name: "folder/run.sh", mode: 0o755, data: "#!/bin/sh\n" + strings.Repeat("# a comment\n", 1000)},
 		text("more", noise(70_000, 15)), text("z", "not padded\n"),
+	})
+}
+
+// lines is text of n bytes.
+func lines(n int) string {
+	var b strings.Builder
+	for i := 0; b.Len() < n; i++ {
+		fmt.Fprintf(&b, "%d: what stands in line %x\n", i, i*i)
+	}
+	return b.String()[:n]
+}
+
+// deflatedTree has files around a block of 1 MiB. Its first entry is deflated, for
+// readers that see no other.
+func deflatedTree() []node {
+	const block = 1 << 20
+	return sorted([]node{
+		text("a.txt", lines(5000)),
+		text("block", lines(block)), text("block and a byte", lines(block+1)), text("blocks", lines(3*block+4711)),
+		text("noise", noise(block+1, 16)), text("noise and text", noise(block, 17)+lines(block)), text("a little noise", noise(1000, 18)),
+		text("one byte", "1"), text("empty", ""), text("zeros", strings.Repeat("\x00", 2*block)),
+		dir("folder/"), dir("folder/none/"), text("folder/größer", lines(70_000)),
+		{name: "folder/run.sh", mode: 0o755, data: "#!/bin/sh\n" + strings.Repeat("# a comment\n", 1000)},
+		link("link", "folder/run.sh"),
 	})
 }
 

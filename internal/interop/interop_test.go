@@ -27,12 +27,12 @@ func TestReaders(t *testing.T) {
 	err := run(t.Context(), options{
 		vzip: vzip, adapters: "adapters", out: dir, light: true, jobs: 2, report: filepath.Join(dir, "report.md"),
 		readers: regexp.MustCompile(`^(unzip|unzip -t|zipinfo|funzip|zip -T|7z .|bsdtar|bsdtar from a pipe|bsdcpio.*|Python zipfile)$`),
-		cases:   regexp.MustCompile(`^(plain|links|unicode|names|escape|times|owners|long|comment|empty)$`),
+		cases:   regexp.MustCompile(`^(plain|links|unicode|names|escape|times|owners|deflated|auto|long|comment|empty)$`),
 	}, &out, io.Discard)
 	if err != nil || strings.Contains(out.String(), "FAIL") {
 		t.Errorf("%v\n%s", err, out.String())
 	}
-	if !strings.Contains(out.String(), "11 readers, 10 archives: ") {
+	if !strings.Contains(out.String(), "11 readers, 12 archives: ") {
 		t.Errorf("got %s", out.String())
 	}
 	report, err := os.ReadFile(filepath.Join(dir, "report.md"))

@@ -24,6 +24,8 @@ var limits = []limit{
 
 	{"Node unzipper Open.file", "aligned", unreadable, "guesses how long a local header is"},
 
+	{"Node @endo/zip", "deflated|auto", unreadable, "reads stored entries alone"},
+
 	// Names.
 	{"bsdtar.*|bsdcpio.*", "unicode", "names", "turns names into NFC"},
 	{"unar", "names", unreadable, "extracts a:b as a_b, and others on top of each other"},
@@ -35,15 +37,15 @@ var limits = []limit{
 	{"Tcl vfs::zip", "plain|comment", "names", "takes leading dots off names"},
 	{"Tcl vfs::zip", "names", unreadable, "takes a name with ~ for somebody's home"},
 	{"miniunzip", "plain|names|long", "entries|names", "drops leading dots, and cuts names at 256 bytes"},
-	{"archivemount", "unicode|links|escape|long", "entries", "leaves names that are not ASCII out"},
+	{"archivemount", "unicode|links|escape|long|deflated|auto", "entries", "leaves names that are not ASCII out"},
 
 	// Modes, links and times.
 	{"7z x|unar|KArchive.*", "modes", "modes", "gives the owner of a folder all rights to it (and 7z drops set-user-ID and the like)"},
 	{"Java jdk.zipfs", "modes", "modes", "has no set-user-ID, set-group-ID and sticky bits"},
 	{"7z x", "links", "links", "moves absolute targets below the folder that it extracts into"},
 	{"PhysicsFS", "links", unreadable, "follows links as it lists them"},
-	{"PhysicsFS", "owners", "reader", "doesn't tell where links lead"},
-	{"avfs", "links|owners", unreadable, "can't read symbolic links of stored entries"},
+	{"PhysicsFS", "owners|deflated|auto", "reader", "doesn't tell where links lead"},
+	{"avfs", "links|owners|deflated|auto", unreadable, "can't read symbolic links of stored entries"},
 	{"unzip", "times", "times", "takes 2100 for a leap year in MS-DOS times"},
 	{"jar xf", "times", unreadable, "can't set a time before 1970"},
 	{"sqlite3.*|PHP PharData|KArchive.*", "times", "times", "counts times in 32 bits"},

@@ -55,7 +55,7 @@ func zipinfo(ctx context.Context, w *workplace, archive string) ([]entry, error)
 		}
 		entries = append(entries, e)
 	}
-	rows := regexp.MustCompile(`(?m)^ *(\d+)  Stored +\d+ +0% .* ([0-9a-f]{8})  (.*)$`).FindAllStringSubmatch(long, -1)
+	rows := regexp.MustCompile(`(?m)^ *(\d+)  (?:Stored|Defl:N) +\d+ +-?\d+% .* ([0-9a-f]{8})  (.*)$`).FindAllStringSubmatch(long, -1)
 	if len(rows) != len(entries) {
 		return nil, fmt.Errorf("unzip -v lists %d entries, zipinfo %d", len(rows), len(entries))
 	}
@@ -257,7 +257,7 @@ func ziptool(ctx context.Context, w *workplace, archive string) ([]entry, error)
 	return entries, nil
 }
 
-var aaptLine = regexp.MustCompile(`(?m)^ *(\d+)  Stored +\d+ +\S+ .* (?:ffffffff)?([0-9a-f]{8})  (.*)$`) // it prints negative numbers
+var aaptLine = regexp.MustCompile(`(?m)^ *(\d+)  (?:Stored|Defl\S*) +\d+ +\S+ .* (?:ffffffff)?([0-9a-f]{8})  (.*)$`) // it prints negative numbers
 
 func aapt(ctx context.Context, w *workplace, archive string) ([]entry, error) {
 	out, err := w.output(ctx, "aapt", "list", "-v", archive)

@@ -124,6 +124,7 @@ var peers = []peer{
 	{"Info-ZIP zip", byCommand("sh", "-c", `zip -q -0 -r -y "$0" . && { [ ! -s "$1" ] || zip -q -z "$0" <"$1"; }`, "ARCHIVE", "COMMENT")},
 	{"7-Zip", byCommand("7z", "a", "-bd", "-tzip", "-mx0", "-snl", "ARCHIVE", ".")},
 	{"Python zipfile", byCommand("python3", "-c", pythonWriter, "ARCHIVE", "COMMENT")},
+	{"Info-ZIP zip, deflated", byCommand("sh", "-c", `zip -q -6 -r -y "$0" .`, "ARCHIVE")},
 	{"Go archive/zip", byGo},
 	{"zip and zipalign", byCommand("sh", "-c", `zip -q -0 -r -y "$0.plain" . && zipalign -f 4096 "$0.plain" "$0"`, "ARCHIVE")},
 }

@@ -22,12 +22,14 @@ type Archive struct {
 type Entry struct {
 	Name                               string
 	MadeBy, Needed, Flags, Clock, Date uint16
-	CRC32, ExternalAttributes          uint32
+	Method                             uint16 // 0 stored, 8 deflated
+	CRC32, ExternalAttributes          uint32 // CRC32 of what the data holds, uncompressed
 
-	Size      int64
-	HeaderAt  int64 // of the local header
-	DataAt    int64
-	CentralAt int64
+	Size           int64 // of what the data holds
+	CompressedSize int64 // of the data; the same where it is stored
+	HeaderAt       int64 // of the local header
+	DataAt         int64
+	CentralAt      int64
 
 	ModTime  *int64  // extended timestamp: seconds since 1970-01-01 UTC
 	NTFSTime *uint64 // NTFS: 100 ns since 1601-01-01 UTC, for all three times
@@ -79,7 +81,7 @@ func Scan(r io.ReaderAt, size int64, visit func(Entry) error) (*Archive, error) 
 		if err := readLocal(r, &e, h, a.DirectoryAt); err != nil {
 			return nil, fmt.Errorf("entry %d, %q: local header: %w", i, clip(e.Name), err)
 		}
-		at = e.DataAt + e.Size
+		at = e.DataAt + e.CompressedSize
 		if err := visit(e); err != nil {
 			return nil, err
 		}

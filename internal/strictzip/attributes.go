@@ -45,7 +45,7 @@ func (e *Entry) checkVersions() error {
 	switch {
 	case e.CentralZIP64 > 0:
 		made, needed = 0x032d, 45
-	case isDir(e.Name):
+	case isDir(e.Name), e.Method == methodDeflate:
 		needed = 20
 	}
 	if e.MadeBy != made || e.Needed != needed {

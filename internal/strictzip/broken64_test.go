@@ -114,6 +114,26 @@ var brokenZIP64 = []broken{
 		a.entries[1] = newFile("b", "after")
 		a.entries[1].setZIP64(true, true)
 	}, want: ErrZIP64},
+	{name: "deflated: sizes not in the field behind 4 GiB less 1", good: func() *raw { return widely(sentinel32, 1000) }, shape: func(a *raw) {
+		a.entries[1] = newDeflated("b", "after", blocks("after"))
+	}, want: ErrZIP64},
+	{name: "deflated: sizes not in the field behind 4 GiB less 1, compressed", good: func() *raw { return widely(sentinel32-1000, sentinel32) }, shape: func(a *raw) {
+		a.entries[1] = newDeflated("b", "after", blocks("after"))
+		a.entries[1].setZIP64(false, true)
+	}, want: ErrZIP64},
+	{name: "deflated: sizes in the field behind 4 GiB", good: func() *raw { return widely(sentinel32+1, 1000) }, shape: func(a *raw) {
+		a.entries[1] = widely(sentinel32, 1000).entries[1]
+	}, want: ErrZIP64},
+	{name: "deflated: sizes in the field would fit", good: deflated, shape: func(a *raw) { a.entries[1].setZIP64(true, false) }, want: ErrZIP64},
+	{name: "deflated: compressed size not saturated", good: func() *raw { return widely(sentinel32, 1000) }, set: func(a *raw) {
+		a.entries[0].both(func(h *rawHeader) { h.compressed = 1000 })
+	}, want: ErrZIP64},
+	{name: "deflated: needs 20 with ZIP64", good: func() *raw { return widely(sentinel32, 1000) }, set: func(a *raw) {
+		a.entries[0].both(func(h *rawHeader) { h.needed = 20 })
+	}, want: ErrVersion},
+	{name: "deflated: sizes in the field differ in the local header", good: func() *raw { return widely(sentinel32, 1000) }, set: func(a *raw) {
+		setField(&a.entries[0].local, le64(sentinel32, 1001))
+	}, want: ErrMismatch},
 	{name: "ZIP64 field is not first", good: bySize, set: func(a *raw) { slices.Reverse(a.entries[0].central.extra) }, want: ErrExtra},
 	{name: "local: ZIP64 field is not first", good: bySize, set: func(a *raw) { slices.Reverse(a.entries[0].local.extra) }, want: ErrExtra},
 

@@ -66,6 +66,9 @@ var brokenExtra = []broken{
 	{name: "alignment to 256", good: aligned, shape: localField(0, alignment(256, 256-localLen-1-9-6)), want: ErrExtra},
 	{name: "alignment of a file that is smaller", good: aligned, shape: localField(0, alignment(1024, 1024-localLen-1-9-6)), want: ErrExtra},
 	{name: "alignment by other bytes than zeros", good: aligned, shape: localField(0, changed(alignment(512, 512-localLen-1-9-6), 2, 1)), want: ErrExtra},
+	{name: "alignment of deflated data", good: aligned, set: func(a *raw) {
+		a.entries[0].both(func(h *rawHeader) { h.method, h.needed = 8, 20 })
+	}, want: ErrExtra},
 	{name: "alignment before the timestamp", good: aligned, shape: inLocal(0, func(h *rawHeader) { slices.Reverse(h.extra) }), want: ErrExtra},
 }
 

@@ -37,7 +37,23 @@ var brokenHeader = []broken{
 	{name: "bit 11 on an ASCII name", good: plain, set: inBoth(inFile, func(h *rawHeader) { h.flags = 1 << 11 }), want: ErrFlags},
 	{name: "no bit 11 on a UTF-8 name", good: plain, set: inBoth(inUTF8, func(h *rawHeader) { h.flags = 0 }), want: ErrFlags},
 	{name: "bit 11 on a Latin-1 name", good: plain, set: inBoth(inUTF8, func(h *rawHeader) { h.name = "\xe9\xe9" }), want: ErrFlags},
-	{name: "deflated", good: plain, set: inBoth(inFile, func(h *rawHeader) { h.method = 8 }), want: ErrMethod},
+	{name: "deflated, needs 10", good: plain, set: inBoth(inFile, func(h *rawHeader) { h.method = 8 }), want: ErrVersion},
+	{name: "deflate64", good: deflated, set: inBoth(0, func(h *rawHeader) { h.method = 9 }), want: ErrMethod},
+	{name: "deflated link", good: plain, set: inBoth(inLink, func(h *rawHeader) { h.method, h.needed = 8, 20 }), want: ErrMethod},
+	{name: "deflated directory", good: plain, set: inBoth(inDir, func(h *rawHeader) { h.method = 8 }), want: ErrSize},
+	{name: "deflated directory with data", good: deflated, shape: func(a *raw) {
+		a.entries[3].setName("d/")
+		a.entries[3].attributes = 0o040755<<16 | 0x10
+	}, want: ErrSize},
+	{name: "deflated, empty", good: plain, shape: func(a *raw) { a.entries[inEmpty] = newDeflated("e", "", blocks("")) }, want: ErrSize},
+	{name: "deflated, of no bytes", good: deflated, shape: func(a *raw) { a.entries[0] = newDeflated("a", "x", nil) }, want: ErrSize},
+	{name: "deflated, uncompressed size of 0", good: deflated, set: inBoth(1, func(h *rawHeader) { h.size = 0 }), want: ErrSize},
+	{name: "deflated to far more", good: deflated, shape: func(a *raw) { a.entries[0] = newDeflated("a", "x", make([]byte, 1000)) }, want: ErrSize},
+	{name: "deflated, flags of a level", good: deflated, set: inBoth(0, func(h *rawHeader) { h.flags = 1 << 1 }), want: ErrFlags},
+	{name: "deflated, data descriptor", good: deflated, set: inBoth(0, func(h *rawHeader) { h.flags = 1 << 3 }), want: ErrFlags},
+	{name: "stored, needs 20", good: deflated, set: inBoth(2, func(h *rawHeader) { h.needed = 20 }), want: ErrVersion},
+	{name: "deflated, compressed size too big", good: deflated, set: inBoth(1, func(h *rawHeader) { h.compressed++ }), want: ErrOverlap},
+	{name: "deflated, compressed size too small", good: deflated, set: inBoth(0, func(h *rawHeader) { h.compressed-- }), want: ErrGap},
 	{name: "compressed size differs", good: plain, set: inBoth(inFile, func(h *rawHeader) { h.compressed-- }), want: ErrSize},
 	{name: "uncompressed size differs", good: plain, set: inBoth(inFile, func(h *rawHeader) { h.size++ }), want: ErrSize},
 	{name: "directory with data", good: plain, shape: func(a *raw) {
@@ -75,6 +91,8 @@ var brokenMismatch = []broken{
 	{name: "local: data descriptor", good: plain, set: inLocal(inFile, func(h *rawHeader) { h.flags = 1 << 3 }), want: ErrMismatch},
 	{name: "local: no bit 11", good: plain, set: inLocal(inUTF8, func(h *rawHeader) { h.flags = 0 }), want: ErrMismatch},
 	{name: "local: method", good: plain, set: inLocal(inFile, func(h *rawHeader) { h.method = 8 }), want: ErrMismatch},
+	{name: "local: deflated, size", good: deflated, set: inLocal(1, func(h *rawHeader) { h.size++ }), want: ErrMismatch},
+	{name: "local: deflated, compressed size", good: deflated, set: inLocal(1, func(h *rawHeader) { h.compressed++ }), want: ErrMismatch},
 	{name: "local: time", good: plain, set: inLocal(inFile, func(h *rawHeader) { h.clock++ }), want: ErrMismatch},
 	{name: "local: date", good: plain, set: inLocal(inFile, func(h *rawHeader) { h.date++ }), want: ErrMismatch},
 	{name: "local: CRC-32", good: plain, set: inLocal(inFile, func(h *rawHeader) { h.crc++ }), want: ErrMismatch},

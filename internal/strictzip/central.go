@@ -19,7 +19,7 @@ type directory struct {
 	at  int64  // of the next header
 	buf []byte // of name and extra field, used again
 
-	lastSize int64 // of the entry before
+	wide bool // a size of the entry before is 0xFFFFFFFF
 }
 
 func newDirectory(r io.ReaderAt, at, length int64) *directory {
@@ -72,10 +72,11 @@ func (d *directory) next() (Entry, header, error) {
 	}
 	e.MadeBy = n.u16()
 	h := n.header()
-	h.wide = d.lastSize == sentinel32
+	h.wide = d.wide
 	commentLen, disk, internal := n.u16(), n.u16(), n.u16()
 	e.ExternalAttributes = n.u32()
 	offset := n.u32()
+	e.Method = h.method
 	e.Needed, e.Flags, e.Clock, e.Date, e.CRC32 = h.needed, h.flags, h.clock, h.date, h.crc
 	if int(h.extraLen) > maxExtraLen {
 		return e, h, fmt.Errorf("%w: central, %d bytes", ErrExtra, h.extraLen)
@@ -86,7 +87,7 @@ func (d *directory) next() (Entry, header, error) {
 	e.Name = string(b[:h.nameLen])
 
 	switch {
-	case h.method != 0:
+	case h.method != methodStore && h.method != methodDeflate:
 		err = fmt.Errorf("%w: method %d", ErrMethod, h.method)
 	case commentLen != 0:
 		err = fmt.Errorf("%w: %d bytes", ErrComment, commentLen)
@@ -100,7 +101,7 @@ func (d *directory) next() (Entry, header, error) {
 	if err != nil {
 		return e, h, fmt.Errorf("%q: central header: %w", clip(e.Name), err)
 	}
-	d.lastSize = e.Size
+	d.wide = e.Size == sentinel32 || e.CompressedSize == sentinel32
 	return e, h, nil
 }
 
@@ -119,11 +120,11 @@ func (e *Entry) fill(h header, offset uint32, extraField []byte) error {
 	}
 
 	// Exactly the saturated ones, in this order (4.5.3).
-	size, rest, err := h.sizes(x.zip64)
+	sizes, rest, err := h.sizes(x.zip64)
 	if err != nil {
 		return err
 	}
-	e.Size, e.HeaderAt = size, int64(offset)
+	e.Size, e.CompressedSize, e.HeaderAt = sizes.uncompressed, sizes.compressed, int64(offset)
 	if offset == sentinel32 {
 		if len(rest) < 8 {
 			return fmt.Errorf("%w: saturated offset, and %d bytes left in the field", ErrZIP64, len(rest))
@@ -147,6 +148,9 @@ func (e *Entry) check(h header) error {
 	}
 	if err := e.checkAttributes(); err != nil {
 		return err
+	}
+	if e.Method == methodDeflate && e.ExternalAttributes>>16&typeMask != typeFile {
+		return fmt.Errorf("%w: deflated, though it is no file", ErrMethod)
 	}
 	if err := h.checkFlags(e.Name); err != nil {
 		return err

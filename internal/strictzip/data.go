@@ -27,6 +27,9 @@ func (e *Entry) CheckData(r io.ReaderAt) error {
 }
 
 func (e *Entry) checkData(r io.ReaderAt, buf []byte) error {
+	if e.Method == methodDeflate {
+		return e.checkDeflated(r, buf)
+	}
 	sum := crc32.NewIEEE()
 	for at, end := e.DataAt, e.DataAt+e.Size; at < end; {
 		p := buf[:min(int64(len(buf)), end-at)]

@@ -8,10 +8,12 @@
 //
 //   - Records follow each other without a gap, the directory in the data's
 //     order, both in bytewise order of the names.
-//   - Entries are stored, have no data descriptor, and say the same in both headers.
+//   - Entries are stored or deflated, have no data descriptor, and say the same in
+//     both headers. Only files are deflated, never empty ones, and a stream can be
+//     entered at every MiB of what it holds.
 //   - ZIP64 stands where a value needs it and nowhere else, but for the sizes of
-//     the entry behind one of exactly 0xFFFFFFFF bytes: some readers take that
-//     size for the sentinel, and want sizes in the next field.
+//     the entry behind one of exactly 0xFFFFFFFF bytes, compressed or not: some
+//     readers take that size for the sentinel, and want sizes in the next field.
 //   - Names are safe to extract and differ; no file is also a directory.
 //   - Extra fields are ZIP64 (0x0001), NTFS times (0x000a), the extended
 //     timestamp (0x5455) and owners (0x7875), in that order, and in local headers

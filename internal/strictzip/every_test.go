@@ -26,7 +26,7 @@ func free(a *Archive, size int64) map[int64]byte {
 // Every single bit of the headers counts.
 func TestEveryBit(t *testing.T) {
 	t.Parallel()
-	for name, good := range map[string]func() *raw{"empty": empty, "plain": plain, "ZIP64": byBoth} {
+	for name, good := range map[string]func() *raw{"empty": empty, "plain": plain, "deflated": deflated, "ZIP64": byBoth} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := good().render()
@@ -36,7 +36,7 @@ func TestEveryBit(t *testing.T) {
 			}
 			bits := free(a, s.size)
 			inData := func(off int64) bool {
-				return slices.ContainsFunc(a.Entries, func(e Entry) bool { return e.DataAt <= off && off < e.DataAt+e.Size })
+				return slices.ContainsFunc(a.Entries, func(e Entry) bool { return e.DataAt <= off && off < e.DataAt+e.CompressedSize })
 			}
 			for _, p := range s.pieces {
 				for i := range p.b {

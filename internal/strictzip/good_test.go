@@ -1,8 +1,11 @@
 package strictzip
 
 import (
+	"bytes"
+	"compress/flate"
 	"encoding/binary"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 )
@@ -108,6 +111,106 @@ func plain() *raw {
 	old.setExtra(ntfs(1), owner(0, 0))
 	old.both(func(h *rawHeader) { h.clock, h.date = 0, 0x0021 })
 	a.entries[inUTF8].both(func(h *rawHeader) { h.flags = 0x800 })
+	a.layOut()
+	return a
+}
+
+// blocks deflates data as vzip does: block by block, each on its own, with a flush
+// between them; those that would grow are stored.
+func blocks(data string) (out []byte) {
+	for {
+		block := data[:min(len(data), blockLen)]
+		data = data[len(block):]
+		var made bytes.Buffer
+		w, _ := flate.NewWriter(&made, 6)
+		_, _ = io.WriteString(w, block) // a buffer takes all
+		if data == "" {
+			_ = w.Close()
+		} else {
+			_ = w.Flush()
+		}
+		if stored := storedBlocks(block, data == ""); block != "" && len(stored) <= made.Len() {
+			out = append(out, stored...)
+		} else {
+			out = append(out, made.Bytes()...)
+		}
+		if data == "" {
+			return out
+		}
+	}
+}
+
+// storedBlocks makes deflate's stored blocks of data, as blocks that would grow are made.
+func storedBlocks(data string, last bool) (b []byte) {
+	for data != "" {
+		n := min(len(data), 65535)
+		final := byte(0)
+		if last && n == len(data) {
+			final = 1
+		}
+		b = append(append(b, final), le16(uint16(n), ^uint16(n))...)
+		b = append(b, data[:n]...)
+		data = data[n:]
+	}
+	return b
+}
+
+// newDeflated is a file whose data is what stands for its content.
+func newDeflated(name, content string, data []byte) *rawEntry {
+	e := newFile(name, content)
+	e.data, e.size = data, int64(len(data))
+	e.both(func(h *rawHeader) { h.method, h.needed, h.compressed = 8, 20, uint32(len(data)) })
+	return e
+}
+
+// deflated has small files, with a stored one between them.
+func deflated() *raw {
+	a := &raw{}
+	for i, content := range []string{"x", strings.Repeat("some text ", 100), "stored"} {
+		name := string(rune('a' + i))
+		if content == "stored" {
+			a.entries = append(a.entries, newFile(name, content))
+		} else {
+			a.entries = append(a.entries, newDeflated(name, content, blocks(content)))
+		}
+	}
+	a.entries = append(a.entries, newDeflated("d", "last", blocks("last")))
+	a.layOut()
+	return a
+}
+
+// widely has a deflated entry whose sizes are given, of no data that could be
+// inflated, and one behind it.
+func widely(size, compressed int64) *raw {
+	e := newDeflated("a", "x", nil)
+	e.size = compressed
+	wide := func(e *rawEntry, size, compressed int64, offset bool) {
+		e.setZIP64(true, offset)
+		e.local.extra[0].data = le64(uint64(size), uint64(compressed))
+		e.central.extra[0].data = slices.Clone(e.local.extra[0].data)
+		if offset {
+			e.central.extra[0].data = append(e.central.extra[0].data, le64(0)...) // layOut knows it
+		}
+	}
+	e.both(func(h *rawHeader) { h.size, h.compressed = uint32(size), uint32(compressed) })
+	if max(size, compressed) >= sentinel32 {
+		wide(e, size, compressed, false)
+	}
+	f := newDeflated("b", "after", blocks("after"))
+	late := compressed+int64(len(e.localBytes())) >= sentinel32
+	switch {
+	case size == sentinel32 || compressed == sentinel32:
+		wide(f, 5, f.size, late)
+		if !late {
+			f.central.extra[0].data = f.central.extra[0].data[:16]
+		}
+	case late:
+		f.setZIP64(false, true)
+	}
+	a := &raw{entries: []*rawEntry{e, f}}
+	if compressed+int64(len(e.localBytes())+len(f.localBytes()))+f.size >= sentinel32 {
+		a.end64 = new(rawEnd64)
+	}
 	a.layOut()
 	return a
 }

@@ -30,7 +30,7 @@ func readLocal(r io.ReaderAt, e *Entry, central header, limit int64) error {
 		return err
 	}
 	e.DataAt = e.HeaderAt + localLen + int64(h.nameLen) + int64(h.extraLen)
-	if e.DataAt > limit || e.Size > limit-e.DataAt {
+	if e.DataAt > limit || e.CompressedSize > limit-e.DataAt {
 		return fmt.Errorf("%w: header or data reach into the directory", ErrOverlap)
 	}
 	b := make([]byte, int(h.nameLen)+int(h.extraLen))
@@ -71,7 +71,7 @@ func (e *Entry) checkLocalExtra(h *header, extraField []byte) error {
 	if err != nil {
 		return err
 	}
-	size, rest, err := h.sizes(x.zip64)
+	sizes, rest, err := h.sizes(x.zip64)
 	if err != nil {
 		return err
 	}
@@ -82,12 +82,16 @@ func (e *Entry) checkLocalExtra(h *header, extraField []byte) error {
 	if e.Align, err = checkAlign(x.align, e.DataAt); err != nil {
 		return err
 	}
+	if x.align != nil && e.Method == methodDeflate {
+		return fmt.Errorf("%w: alignment of deflated data", ErrExtra)
+	}
 	if e.Align > e.Size {
 		return fmt.Errorf("%w: alignment of %d bytes to %d", ErrExtra, e.Size, e.Align)
 	}
 	switch {
-	case size != e.Size:
-		return fmt.Errorf("%w: size %d, central %d", ErrMismatch, size, e.Size)
+	case sizes != pair{e.Size, e.CompressedSize}:
+		return fmt.Errorf("%w: sizes %d compressed, %d uncompressed, central %d, %d", ErrMismatch,
+			sizes.compressed, sizes.uncompressed, e.CompressedSize, e.Size)
 	case !equal(x.modTime, e.ModTime):
 		return fmt.Errorf("%w: extended timestamp", ErrMismatch)
 	case !equal(x.ntfsTime, e.NTFSTime):

@@ -74,7 +74,7 @@ func TestParseBytes(t *testing.T) {
 			},
 			{
 				Name: "d/a", MadeBy: 0x031e, Needed: 10, Clock: leapClock, Date: leapDate, CRC32: 0xe8b7be43, ExternalAttributes: 0o100644 << 16,
-				Size: 1, HeaderAt: 41, DataAt: 98, CentralAt: 156, ModTime: &modified, Owner: &Owner{1000, 100},
+				Size: 1, CompressedSize: 1, HeaderAt: 41, DataAt: 98, CentralAt: 156, ModTime: &modified, Owner: &Owner{1000, 100},
 			},
 		},
 	}
@@ -101,6 +101,7 @@ func sameAsArchiveZip(t testing.TB, a *Archive, r io.ReaderAt, size int64) {
 			name         string
 			size, stored uint64
 			crc          uint32
+			method       uint16
 			at           int64
 		}
 		at, err := f.DataOffset()
@@ -108,8 +109,8 @@ func sameAsArchiveZip(t testing.TB, a *Archive, r io.ReaderAt, size int64) {
 			t.Fatal(err)
 		}
 		e := &a.Entries[i]
-		got := fields{e.Name, uint64(e.Size), uint64(e.Size), e.CRC32, e.DataAt}
-		if want := (fields{f.Name, f.UncompressedSize64, f.CompressedSize64, f.CRC32, at}); got != want {
+		got := fields{e.Name, uint64(e.Size), uint64(e.CompressedSize), e.CRC32, e.Method, e.DataAt}
+		if want := (fields{f.Name, f.UncompressedSize64, f.CompressedSize64, f.CRC32, f.Method, at}); got != want {
 			t.Fatalf("entry %d: got %+v, archive/zip %+v", i, got, want)
 		}
 		if unix, ok := e.ModifiedUnix(); ok && f.Modified.Unix() != unix {
@@ -129,6 +130,12 @@ func TestGood(t *testing.T) {
 	}{
 		{"empty", empty, false, nil, true},
 		{"plain", plain, false, []int{0, 0, 0, 0}, true},
+		{"deflated", deflated, false, []int{0, 0, 0, 0}, true},
+		{"deflated, 4 GiB less 2 before", func() *raw { return widely(sentinel32-1, 1000) }, false, []int{0, 0, 0, 0}, false},
+		{"deflated, 4 GiB less 1 before", func() *raw { return widely(sentinel32, 1000) }, false, []int{16, 16, 16, 16}, false},
+		{"deflated, 4 GiB before", func() *raw { return widely(sentinel32+1, 1000) }, false, []int{16, 16, 0, 0}, false},
+		{"deflated to 4 GiB less 1", func() *raw { return widely(sentinel32-1000, sentinel32) }, true, []int{16, 16, 16, 24}, false},
+		{"deflated to 4 GiB", func() *raw { return widely(sentinel32-1000, sentinel32+1) }, true, []int{16, 16, 0, 8}, false},
 		{"no extra fields", without, false, []int{0, 0}, true},
 		{"size of 4 GiB less 2", func() *raw { return sized(sentinel32 - 1) }, true, []int{0, 0, 0, 8}, false},
 		{"size of 4 GiB less 1", bySize, true, []int{16, 16, 16, 24}, false},

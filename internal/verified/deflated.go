@@ -15,6 +15,7 @@ import (
 	"vzip/internal/checksum"
 	"vzip/internal/deflate"
 	"vzip/internal/seeded"
+	"vzip/internal/spool"
 )
 
 // DefaultDeflated is how many bytes of deflated blocks are kept where nobody says.
@@ -26,6 +27,9 @@ type Deflated struct {
 	Block int
 	Level int
 	checksum.Packed
+	// Spool, if set, keeps it on disk under a key.
+	Spool *spool.Spool
+	Key   spool.Key
 }
 
 // DeflateError tells that a block isn't deflated to what it was before.
@@ -68,7 +72,15 @@ func (r *Reader) loadDeflated(c *Call, x Sources, key uint64, b Deflated, e *def
 	var data []byte
 	err := errDefect // if it panics
 	defer func() { r.deflated.loaded(e, data, err) }()
-	data, err = r.deflate(c, x, key, b)
+	if b.Spool != nil {
+		if data = b.Spool.Get(b.Key); len(data) == int(b.Len) && crc32.ChecksumIEEE(data) == b.CRC32 {
+			err = nil
+			return
+		}
+	}
+	if data, err = r.deflate(c, x, key, b); err == nil && b.Spool != nil {
+		b.Spool.Put(b.Key, data)
+	}
 }
 
 func (r *Reader) deflate(c *Call, x Sources, key uint64, b Deflated) ([]byte, error) {
@@ -103,6 +115,18 @@ type deflateBuffer struct{ src, dst []byte }
 var deflateBuffers = sync.Pool{New: func() any {
 	return &deflateBuffer{make([]byte, deflate.BlockLen), make([]byte, 0, deflate.MaxLen(deflate.BlockLen))}
 }}
+
+// deflateRoom is the memory that deflating a block takes, in bytes: its own, what it makes,
+// and a compressor's.
+const deflateRoom = 4 << 20
+
+// DeflateMemory returns the memory, in bytes, that deflated blocks take which are kept, or
+// under way.
+func (r *Reader) DeflateMemory() int64 {
+	r.deflated.mu.Lock()
+	defer r.deflated.mu.Unlock()
+	return r.deflated.bytes + r.deflated.loading*deflateRoom
+}
 
 // maxDeflating returns how many blocks of a device are under way at once: enough to read
 // some while others are deflated, few enough to bound the memory that they take.
@@ -163,15 +187,16 @@ func (e *deflatedBlock) wait(c *Call) error {
 // deflatedBlocks keeps deflated blocks, those that were used last, up to a number of bytes.
 // Their bytes stay right whatever becomes of the source.
 type deflatedBlocks struct {
-	mu    sync.Mutex
-	most  int64
-	bytes int64
-	all   map[deflatedPlace]*deflatedBlock
-	ring  deflatedBlock // of those that are loaded, the one that was used last first
+	mu      sync.Mutex
+	most    int64
+	bytes   int64
+	loading int64 // blocks
+	all     map[deflatedPlace]*deflatedBlock
+	ring    deflatedBlock // of those that are loaded, the one that was used last first
 }
 
 func (d *deflatedBlocks) init(most int64) {
-	d.most, d.all = most, map[deflatedPlace]*deflatedBlock{}
+	d.most, d.all = max(most, 0), map[deflatedPlace]*deflatedBlock{}
 	d.ring.prev, d.ring.next = &d.ring, &d.ring
 }
 
@@ -188,6 +213,7 @@ func (d *deflatedBlocks) acquire(at deflatedPlace) (e *deflatedBlock, load bool)
 	}
 	e = &deflatedBlock{deflatedPlace: at, done: make(chan struct{})}
 	d.all[at] = e
+	d.loading++
 	return e, true
 }
 
@@ -205,6 +231,7 @@ func (d *deflatedBlocks) first(e *deflatedBlock) {
 func (d *deflatedBlocks) loaded(e *deflatedBlock, data []byte, err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	d.loading--
 	e.data, e.err = data, err
 	close(e.done)
 	switch {

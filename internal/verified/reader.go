@@ -48,8 +48,7 @@ type Options struct {
 	// StatOnly takes a file's bytes for right where its times and the like are
 	// what they were, on file systems that stamp every change.
 	StatOnly bool
-	// Deflated is how many bytes of deflated blocks are kept; 0 for DefaultDeflated, less
-	// for none beyond what is read at the time.
+	// Deflated is how many bytes of deflated blocks are kept; 0 for DefaultDeflated.
 	Deflated int64
 }
 

@@ -34,7 +34,8 @@ sub archive_zip {
             my $status = $m->rewindData;
             while ($status == Archive::Zip::AZ_OK()) {
                 (my $piece, $status) = $m->readChunk(PIECE);
-                $sha->add($$piece) if $status == Archive::Zip::AZ_OK();
+                # The end of deflated data comes with its last piece.
+                $sha->add($$piece) if $status == Archive::Zip::AZ_OK() || $status == Archive::Zip::AZ_STREAM_END();
             }
             die $failure // "Archive::Zip: status $status", "\n"
                 if $status != Archive::Zip::AZ_STREAM_END();
