@@ -29,8 +29,9 @@ const (
 	MaxLevel     = 9
 )
 
-// libraryLevel is the library's level for each of ours: the fastest one that makes what
-// "zip -LEVEL" makes, give or take 2 %.
+// libraryLevel is the library's level for each of ours: the fastest one that makes about
+// what "zip -LEVEL" makes: within 3 % for text, up to 4 % more for programs, and 7 % for
+// those at the first two.
 var libraryLevel = [MaxLevel + 1]int{1: 1, 2: 2, 3: 4, 4: 5, 5: 6, 6: 7, 7: 8, 8: 8, 9: 9}
 
 // storedLen is how many bytes a stored block of a stream can have (3.2.4).
