@@ -184,7 +184,7 @@ func (a *app) build(ctx context.Context, l *layout.Layout, b building) (*generat
 		Report:       b.report,
 	}
 	p := b.progress
-	if b.early {
+	if b.early && !l.Packs(b.only) {
 		p = nil
 	}
 	if p != nil {

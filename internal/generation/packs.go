@@ -1,8 +1,10 @@
 package generation
 
 import (
+	"context"
 	"encoding/binary"
 	"hash"
+	"runtime"
 	"sort"
 
 	"vzip/internal/checksum"
@@ -141,6 +143,9 @@ func (p *packs) at(at int, off int64) int {
 	return first + sort.Search(p.last(at)-first, func(n int) bool { return p.ends[first+n] > off })
 }
 
+// deflateCores is how many blocks of one read are made at a time.
+var deflateCores = min(runtime.GOMAXPROCS(0), aheadParts)
+
 // readDeflated fills p with the deflated data of entry i, which is at a place in a.packs,
 // from off on.
 func (d *Data) readDeflated(i, at int, p []byte, off int64) error {
@@ -149,9 +154,20 @@ func (d *Data) readDeflated(i, at int, p []byte, off int64) error {
 		return d.failed(key, err)
 	}
 	first, level := int(a.packs.first[at]), a.Packing(i).Level()
-	n := a.packs.at(at, off)
+	n, last := a.packs.at(at, off), a.packs.at(at, off+int64(len(p))-1)
 	off += a.packs.base(first)
-	for ; len(p) > 0; n++ {
+	// Blocks of one read are made at the same time.
+	var beside []*Data
+	defer func() {
+		for _, x := range beside {
+			x.drop()
+		}
+	}()
+	data := a.DataOffset(i) - a.packs.base(first)
+	for next := n + 1; len(p) > 0; n++ {
+		for ; next <= min(last, n+deflateCores-1); next++ {
+			beside = append(beside, a.start(context.Background(), data+a.packs.base(next), 1))
+		}
 		q := p[:min(int64(len(p)), a.packs.ends[n]-off)]
 		b := verified.Deflated{
 			Block: n - first, Level: level, Packed: a.packs.block(n),
@@ -161,6 +177,10 @@ func (d *Data) readDeflated(i, at int, p []byte, off int64) error {
 			return d.failed(key, err)
 		}
 		p, off = p[len(q):], off+int64(len(q))
+		if len(beside) == deflateCores {
+			beside[0].drop() // it is behind
+			beside = beside[1:]
+		}
 	}
 	return nil
 }
