@@ -50,11 +50,24 @@ func checkParsed(t testing.TB, r *Reader, src io.ReaderAt, want []Entry, crc fun
 		if r.Entry(i) != e || p.Name != e.Name || p.Size != e.Size || r.EntrySize(i) != e.Size {
 			t.Fatalf("entry %d: got %q with %d bytes, want %q with %d", i, p.Name, p.Size, e.Name, e.Size)
 		}
+		wantMethod, wantSize := inArchive(e)
+		size, isDeflated := r.EntryCompressedSize(i)
+		if p.Method != wantMethod || p.CompressedSize != wantSize || size != wantSize || isDeflated != (wantMethod == zip.Deflate) {
+			t.Fatalf("%q: got method %d, %d bytes in the archive; the layout says %d, deflated: %v; want %d, %d", p.Name, p.Method, p.CompressedSize, size, isDeflated, wantMethod, wantSize)
+		}
 		if h, d := r.HeaderOffset(i), r.DataOffset(i); p.HeaderAt != h || p.DataAt != d {
 			t.Errorf("%q: header at %d, data at %d; the layout says %d, %d", p.Name, p.HeaderAt, p.DataAt, h, d)
 		}
 		checkFields(t, p, e, crc, i)
 	}
+}
+
+// inArchive returns the method and the size that an entry's data has in the archive.
+func inArchive(e Entry) (method uint16, size int64) {
+	if e.CompressedSize > 0 {
+		return zip.Deflate, e.CompressedSize
+	}
+	return zip.Store, e.Size
 }
 
 // checkFields compares what both headers tell with the entry.
@@ -70,7 +83,7 @@ func checkFields(t testing.TB, p strictzip.Entry, e Entry, crc func(i int) uint3
 	switch {
 	case p.CentralZIP64 > 0:
 		want.madeBy, want.needed = 0x032d, 45
-	case strings.HasSuffix(e.Name, "/"):
+	case strings.HasSuffix(e.Name, "/"), e.CompressedSize > 0:
 		want.needed = 20
 	}
 	switch e.Mode & TypeMask {
@@ -109,7 +122,8 @@ func checkArchiveZip(t testing.TB, r *Reader, src io.ReaderAt, want []Entry, crc
 	}
 	for i, f := range z.File {
 		e := want[i]
-		if f.Name != e.Name || f.UncompressedSize64 != uint64(e.Size) || f.CompressedSize64 != uint64(e.Size) || f.Method != zip.Store {
+		method, size := inArchive(e)
+		if f.Name != e.Name || f.UncompressedSize64 != uint64(e.Size) || f.CompressedSize64 != uint64(size) || f.Method != method {
 			t.Fatalf("archive/zip: entry %d: got %+v, want %+v", i, f.FileHeader, e)
 		}
 		wantCRC := uint32(0)

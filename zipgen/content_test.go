@@ -107,7 +107,7 @@ func (c pattern) CRC32(i int) (uint32, error) {
 }
 
 func (c pattern) ReadEntryAt(i int, p []byte, off int64) error {
-	if size := c.a.EntrySize(i); len(p) == 0 || off < 0 || off > size-int64(len(p)) {
+	if size, _ := c.a.EntryCompressedSize(i); len(p) == 0 || off < 0 || off > size-int64(len(p)) {
 		return fmt.Errorf("asked for %d bytes at %d of entry %d, which has %d", len(p), off, i, size)
 	}
 	for k := range p {

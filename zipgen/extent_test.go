@@ -19,7 +19,7 @@ func extentsOf(t testing.TB, r *Reader) []Extent {
 	for i, p := range got.Entries {
 		want = append(want, Extent{LocalHeader, i, p.HeaderAt, p.DataAt - p.HeaderAt})
 		if p.Size > 0 {
-			want = append(want, Extent{Data, i, p.DataAt, p.Size})
+			want = append(want, Extent{Data, i, p.DataAt, p.CompressedSize})
 		}
 	}
 	endAt := got.DirectoryAt + got.DirectoryLen

@@ -135,6 +135,8 @@ func FuzzSizes(f *testing.F) {
 	f.Add([]byte("\x050000000000\x080000000000\x0300000000\x7f0"), byte(3))
 	f.Add([]byte("\x050000000000\x080000000000\x0300000000\x7f0"), byte(3|9<<2))
 	f.Add(bytes.Repeat([]byte("\x0f\x00\x00\x00\x00\x00\x00\x00\x40\x00"), 4), byte(1))
+	f.Add(bytes.Repeat([]byte("\x050000000000"), 3), byte(0))
+	f.Add([]byte("\x020000000001\x020000000001\x070000000\x022"), byte(5<<2))
 	f.Fuzz(func(t *testing.T, b []byte, bits byte) {
 		entries, o := decodeEntries(b), fuzzOptions(bits, "")
 		if refused(t, entries, o) {
@@ -147,6 +149,24 @@ func FuzzSizes(f *testing.F) {
 		r := a.NewReader(pattern{a})
 		check(t, r, entries, patternCRC, "")
 		checkExtents(t, r)
+
+		// The same entries deflated, to sizes that follow from the bytes.
+		for i, e := range entries {
+			if size := e.Size>>(b[10*i]%5) + int64(b[10*i+9]%4); deflatable(e) && size > 0 {
+				entries[i].CompressedSize = size
+			}
+		}
+		want, err := New(entries, o)
+		got, relayoutErr := a.Deflated(func(i int) int64 { return entries[i].CompressedSize })
+		if (err == nil) != (relayoutErr == nil) || err != nil && (!errors.Is(err, ErrSize) || !errors.Is(relayoutErr, ErrSize)) {
+			t.Fatalf("laid out at once: %v; anew: %v", err, relayoutErr)
+		}
+		if err == nil {
+			sameArchive(t, got, want)
+			r := got.NewReader(pattern{got})
+			check(t, r, entries, patternCRC, "")
+			checkExtents(t, r)
+		}
 	})
 }
 

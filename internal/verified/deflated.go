@@ -59,8 +59,8 @@ func (r *Reader) ReadDeflated(c *Call, x Sources, key uint64, b Deflated, p []by
 		case e.err == nil:
 			copy(p, e.data[in:])
 			return nil
-		// Nobody waits any more for the read that was to load it, but for this one.
-		case !load && errors.Is(e.err, context.Canceled) && !c.Left():
+		// The read that was to load it ended before it could; this one need not.
+		case !load && (errors.Is(e.err, context.Canceled) || errors.As(e.err, new(*TimeoutError))) && !c.Left():
 		default:
 			return e.err
 		}
@@ -180,8 +180,10 @@ func (e *deflatedBlock) wait(c *Call) error {
 	case <-e.done:
 		return nil
 	default:
-		return c.Wait(e.done)
 	}
+	// Who loads it may still wait for a slot, of which all may be taken by those who wait.
+	c.leave()
+	return c.Wait(e.done)
 }
 
 // deflatedBlocks keeps deflated blocks, those that were used last, up to a number of bytes.
