@@ -231,7 +231,7 @@ func (a *Archive) KnownCRC(i int) (crc uint32, ok bool) {
 // setSum gives a group of equal files their sum. What readers may see of it is
 // written before they find it known.
 func (g *Generation) setSum(group int, sum checksum.Sum) {
-	if sum.Packed != nil {
+	if sum.Packed != nil && g.packed != nil {
 		g.packed[group] = sum.Packed
 	}
 	for _, f := range g.members(group) {

@@ -96,29 +96,35 @@ func (g *Generation) Pack() error {
 	if g.packed == nil {
 		return nil
 	}
-	packed := make([][][]checksum.Packed, len(g.Archives))
+	groups := make([][]uint32, len(g.Archives)) // of entries
 	for i, a := range g.Archives {
 		if a.packs.wanted {
-			packed[i] = make([][]checksum.Packed, a.Len())
+			groups[i] = make([]uint32, a.Len())
 		}
 	}
 	for group, blocks := range g.packed {
 		for _, f := range g.members(group) {
-			if packed[f.archive] != nil {
-				packed[f.archive][f.entry] = blocks
+			if blocks != nil && groups[f.archive] != nil {
+				groups[f.archive][f.entry] = uint32(group) + 1
 			}
 		}
 	}
+	all := true
 	for i, a := range g.Archives {
-		if !a.packs.wanted || !a.allKnown() {
+		if !a.packs.wanted {
+			continue
+		}
+		if !a.allKnown() {
+			all = false
 			continue
 		}
 		p := packs{wanted: true, entries: []uint32{}}
 		plan, err := a.Plan.Deflated(func(entry int) int64 {
-			blocks := packed[i][entry]
-			if len(blocks) == 0 {
+			group := groups[i][entry]
+			if group == 0 {
 				return 0
 			}
+			blocks := g.packed[group-1]
 			p.add(entry, blocks)
 			n := checksum.PackedLen(blocks)
 			p.saved += a.EntrySize(entry) - n
@@ -131,6 +137,9 @@ func (g *Generation) Pack() error {
 		if dir, size := plan.Spool(); dir != "" && len(p.entries) > 0 {
 			a.spool = spool.New(dir, size, func(err error) { g.reportFailure(a.failed(err)) })
 		}
+	}
+	if all {
+		g.packed = nil // the archives have it
 	}
 	return nil
 }
