@@ -10,20 +10,17 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"time"
 )
 
-// goSources is the source tree that this program was built with, or another of Go.
+// goSources is the source tree of Go.
 func goSources() (string, error) {
-	root := runtime.GOROOT()
-	if out, err := exec.Command("go", "env", "GOROOT").Output(); err == nil {
-		root = strings.TrimSpace(string(out))
+	out, err := exec.Command("go", "env", "GOROOT").Output()
+	if err != nil {
+		return "", fmt.Errorf("go env GOROOT: %w", err)
 	}
-	src := filepath.Join(root, "src")
-	_, err := os.Stat(filepath.Join(src, "fmt"))
-	return src, err
+	return filepath.Join(strings.TrimSpace(string(out)), "src"), nil
 }
 
 // keep adds a file that is there to a data set.
