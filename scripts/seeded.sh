@@ -17,6 +17,7 @@ no-breaker           internal/verified    TestBreaker
 no-slots             internal/verified    TestSlots
 hole-unchecked       internal/verified    TestSeekPunched
 hole-of-another      internal/verified    TestSeekDrifted
+deflated-unchecked   internal/verified    TestDeflatedToOthers
 no-lease-probe       internal/generation  TestOpenAtRest|TestOnBusy
 no-wait              internal/generation  TestOpenAtRest
 no-check-after-hash  internal/generation  TestChangesAfterRead
@@ -38,6 +39,7 @@ keep-clones          internal/generation  TestFrozenEnds
 no-snapshot-lock     internal/snapshot    TestSweep
 torn-cache           internal/crccache    TestBrokenRecords
 anybodys-cache       internal/crccache    TestRefusedF
+deflate-version      internal/crccache    TestPackedVersion
 links-out            internal/source      TestConfined|TestFolderBecameLink
 hang-on-fifo         internal/source      TestChanges|TestNoRegularFile
 open-to-all          layout               TestAccess

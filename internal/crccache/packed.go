@@ -6,13 +6,21 @@ import (
 
 	"vzip/internal/checksum"
 	"vzip/internal/deflate"
+	"vzip/internal/seeded"
 )
 
 // PackedKey returns the key of a file's record where it is deflated at a level, or auto
 // has decided whether it is. Records of other versions of package deflate are never found.
 func PackedKey(path string, level int, auto bool) Key {
+	return packedKey(deflate.Version, path, level, auto)
+}
+
+func packedKey(version int, path string, level int, auto bool) Key {
+	if seeded.On("deflate-version") {
+		version = 0
+	}
 	// Files' paths start with a slash.
-	return KeyOf(fmt.Sprintf("deflate %d %d %t\x00%s", deflate.Version, level, auto, path))
+	return KeyOf(fmt.Sprintf("deflate %d %d %t\x00%s", version, level, auto, path))
 }
 
 // A file that is deflated, or that auto has decided not to deflate, has a record that says

@@ -89,3 +89,30 @@ func TestPackedDamaged(t *testing.T) {
 		t.Error("two ways to deflate have one key")
 	}
 }
+
+// Of a file that another version has deflated nothing is known: it makes other bytes.
+func TestPackedVersion(t *testing.T) {
+	t.Parallel()
+	c, err := Open(t.TempDir() + "/cache")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, version := range []int{deflate.Version - 1, deflate.Version + 1} {
+		if err := c.Add(packedRecord(5, true).Pack(packedKey(version, "/f", 6, true))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := c.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	found, all := 0, 0
+	_, err = c.Scan(func(r Record) {
+		all++
+		if r.Key == PackedKey("/f", 6, true) {
+			found++
+		}
+	})
+	if err != nil || all != 2 || found != 0 {
+		t.Errorf("%d records of other versions are taken, of %d; error %v", found, all, err)
+	}
+}

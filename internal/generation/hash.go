@@ -79,11 +79,12 @@ func (g *Generation) compare(a, b file) int { return compare(g, a, g, b) }
 func compare(g *Generation, a file, h *Generation, b file) int {
 	x, y := g.originIdentity(a), h.originIdentity(b)
 	c := cmp.Or(
-		// A file that is deflated is another than one that is stored.
-		cmp.Compare(g.packing(a), h.packing(b)),
 		cmp.Compare(g.Archives[a.archive].OriginDevice(int(a.entry)), h.Archives[b.archive].OriginDevice(int(b.entry))),
 		cmp.Compare(x.Ino, y.Ino), cmp.Compare(x.Size, y.Size),
 		cmp.Compare(x.Mtime, y.Mtime), cmp.Compare(x.Ctime, y.Ctime), cmp.Compare(x.Btime, y.Btime),
+		// A file that is deflated is another than one that is stored. This comes behind the
+		// inode number, by which files are sorted.
+		cmp.Compare(g.packing(a), h.packing(b)),
 	)
 	// Inode numbers are not unique everywhere (network and FUSE file systems).
 	linked := g.hardLinked(a)
