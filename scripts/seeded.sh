@@ -18,6 +18,7 @@ no-slots             internal/verified    TestSlots
 hole-unchecked       internal/verified    TestSeekPunched
 hole-of-another      internal/verified    TestSeekDrifted
 deflated-unchecked   internal/verified    TestDeflatedToOthers
+deflated-kept        internal/generation  TestDeflatedKeptChanged
 no-lease-probe       internal/generation  TestOpenAtRest|TestOnBusy
 no-wait              internal/generation  TestOpenAtRest
 no-check-after-hash  internal/generation  TestChangesAfterRead

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -305,6 +306,43 @@ func TestDeflatedChanged(t *testing.T) {
 				size, _ = a.EntryCompressedSize(other)
 				if _, err := a.ReadAt(make([]byte, size), a.DataOffset(other)); err != nil {
 					t.Errorf("%s: another entry: got error %v", a.Name, err)
+				}
+			}
+		})
+	}
+}
+
+// Deflated blocks that are kept, in memory or in a spool, don't hide that their source
+// changed.
+func TestDeflatedKeptChanged(t *testing.T) {
+	t.Parallel()
+	for name, spool := range map[string]string{"memory": "none", "spool": "."} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			deflatedTree(t, dir)
+			l := load(t, dir, "version: 1\narchives:\n  - {name: a.zip, method: deflate, spool: "+spool+", entries: [source: src]}\n")
+			var r read
+			o := r.options(t, nil)
+			if name == "spool" {
+				o.Reader = verified.NewReader(verified.Options{Timeout: time.Minute, Deflated: 1})
+			}
+			g := build(t, l, o)
+			a := g.Archives[0]
+			want := all(t, a)
+			if !bytes.Equal(all(t, a), want) {
+				t.Fatal("other bytes when it is read again")
+			}
+			i, _ := a.Find("src/text")
+			p := make([]byte, 100)
+			must(t, os.Truncate(filepath.Join(dir, "src/text"), 1<<20))
+			for begun := time.Now(); ; time.Sleep(10 * time.Millisecond) {
+				_, err := a.ReadAt(p, a.DataOffset(i))
+				if errors.Is(err, unix.ESTALE) {
+					break
+				}
+				if err != nil || time.Since(begun) > 10*time.Second {
+					t.Fatalf("got error %v, want ESTALE", err)
 				}
 			}
 		})

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/klauspost/crc32"
@@ -46,16 +47,24 @@ func (e *DeflateError) Error() string {
 func (e *DeflateError) Unwrap() error { return unix.EIO }
 
 // ReadDeflated fills p with bytes of a deflated block from in on. The block of the source is
-// checked before it is deflated, and the outcome as well.
+// checked before it is deflated, and the outcome as well; where it was kept, the source is
+// looked at for changes. The time limit is for sources: the call has all of it again for
+// each block, and waits for others' as long as the device answers.
 func (r *Reader) ReadDeflated(c *Call, x Sources, key uint64, b Deflated, p []byte, in int64) error {
 	for {
 		e, load := r.deflated.acquire(deflatedPlace{place{x, key, b.Block}, b.Level})
 		if load {
 			r.loadDeflated(c, x, key, b, e)
-		} else if err := e.wait(c); err != nil {
+		} else if err := r.await(c, x, key, e); err != nil {
 			return r.inWords(x, key, err)
 		}
+		c.Resume(r.Timeout)
 		switch {
+		case e.err == nil && !(load && e.fresh):
+			if err := r.unchanged(c, x, key); err != nil {
+				return err
+			}
+			fallthrough
 		case e.err == nil:
 			copy(p, e.data[in:])
 			return nil
@@ -78,20 +87,42 @@ func (r *Reader) loadDeflated(c *Call, x Sources, key uint64, b Deflated, e *def
 			return
 		}
 	}
-	if data, err = r.deflate(c, x, key, b); err == nil && b.Spool != nil {
+	e.fresh = true
+	if data, err = r.deflate(c, x, key, b, e); err == nil && b.Spool != nil {
 		b.Spool.Put(b.Key, data)
 	}
 }
 
-func (r *Reader) deflate(c *Call, x Sources, key uint64, b Deflated) ([]byte, error) {
+// unchanged looks whether the source of a block that was kept is what it was, as a read of
+// it does.
+func (r *Reader) unchanged(c *Call, x Sources, key uint64) error {
+	if seeded.On("deflated-kept") {
+		return nil
+	}
+	if err := r.Enter(c, x, key); err != nil {
+		return err
+	}
+	defer c.leave() // for those who read
+	d, _ := c.where()
+	o, err := r.set.Acquire(x, key)
+	if err != nil {
+		return r.missing(d, x, key, err)
+	}
+	err = r.sure(x, key, o)
+	d.answered.Store(now())
+	return err
+}
+
+func (r *Reader) deflate(c *Call, x Sources, key uint64, b Deflated, e *deflatedBlock) ([]byte, error) {
 	if err := r.Enter(c, x, key); err != nil {
 		return nil, err
 	}
 	d, _ := c.where()
-	if err := d.enterDeflating(c); err != nil {
+	if err := r.waitFor(c, d, d.deflating, nil); err != nil {
 		return nil, r.inWords(x, key, err)
 	}
-	defer d.leaveDeflating()
+	defer func() { d.deflating <- struct{}{} }()
+	e.reading.Store(true)
 	buf := deflateBuffers.Get().(*deflateBuffer)
 	defer deflateBuffers.Put(buf)
 	at, size := int64(b.Block)*deflate.BlockLen, x.Size(key)
@@ -128,37 +159,55 @@ func (r *Reader) DeflateMemory() int64 {
 	return r.deflated.bytes + r.deflated.loading*deflateRoom
 }
 
-// maxDeflating returns how many blocks of a device are under way at once: enough to read
-// some while others are deflated, few enough to bound the memory that they take.
-func maxDeflating() int { return min(2*runtime.GOMAXPROCS(0), 64) }
+// newDeflating returns a token for each block of a device that may be under way at once:
+// enough to read some while others are deflated, or hang, few enough to bound the memory
+// that they take.
+func newDeflating() chan struct{} {
+	c := make(chan struct{}, min(max(2*runtime.GOMAXPROCS(0), 8), slots))
+	for range cap(c) {
+		c <- struct{}{}
+	}
+	return c
+}
 
-// enterDeflating waits for the memory to deflate a block in. Those who wait for a device
-// keep none from other devices.
-func (d *device) enterDeflating(c *Call) error {
+// waitFor waits for ch. Who waits for others to be done, and not for a source, waits as long
+// as the device answers them; reading, if set, tells that it is for a source from now on.
+func (r *Reader) waitFor(c *Call, d *device, ch <-chan struct{}, reading *atomic.Bool) error {
 	select {
-	case d.deflating <- struct{}{}:
+	case <-ch:
 		return nil
 	default:
 	}
-	timer := time.NewTimer(c.remaining(0))
-	defer timer.Stop()
+	tick := time.NewTicker(max(r.Timeout/4, time.Millisecond))
+	defer tick.Stop()
+	answered, begun := d.answered.Load(), false
 	for {
 		select {
-		case d.deflating <- struct{}{}:
+		case <-ch:
 			return nil
 		case <-c.ctx.Done():
 			return context.Canceled
-		case <-timer.C:
-			left := c.remaining(0)
-			if left <= 0 {
-				return errLate
-			}
-			timer.Reset(left)
+		case <-tick.C:
+		}
+		last := answered
+		answered = d.answered.Load()
+		switch {
+		case c.Left():
+			return context.Canceled
+		case begun:
+		case reading != nil && reading.Load():
+			begun = true
+			c.Resume(r.Timeout)
+			continue
+		case answered != last:
+			c.Resume(r.Timeout)
+			continue
+		}
+		if c.remaining(0) <= 0 {
+			return errLate
 		}
 	}
 }
-
-func (d *device) leaveDeflating() { <-d.deflating }
 
 // deflatedPlace is a block of a source, deflated at a level.
 type deflatedPlace struct {
@@ -172,10 +221,13 @@ type deflatedBlock struct {
 	data       []byte
 	err        error
 	done       chan struct{} // closed when both are there
+	fresh      bool          // the source was read for it
+	reading    atomic.Bool   // or it is about to be; before, it waits for its turn
 	prev, next *deflatedBlock
 }
 
-func (e *deflatedBlock) wait(c *Call) error {
+// await waits for a block that another call loads.
+func (r *Reader) await(c *Call, x Sources, key uint64, e *deflatedBlock) error {
 	select {
 	case <-e.done:
 		return nil
@@ -183,7 +235,7 @@ func (e *deflatedBlock) wait(c *Call) error {
 	}
 	// Who loads it may still wait for a slot, of which all may be taken by those who wait.
 	c.leave()
-	return c.Wait(e.done)
+	return r.waitFor(c, r.devices.get(x.Device(key)), e.done, &e.reading)
 }
 
 // deflatedBlocks keeps deflated blocks, those that were used last, up to a number of bytes.

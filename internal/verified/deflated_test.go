@@ -85,8 +85,8 @@ func wantBlock(t *testing.T, r *Reader, d *deflatedFiles, key uint64, n int) {
 // wantIdle fails the test if a slot is taken, or memory to deflate in.
 func wantIdle(t *testing.T, r *Reader) {
 	t.Helper()
-	if d := r.devices.get(1); len(d.slots) != 0 || len(d.deflating) != 0 || d.parked.Load() != 0 {
-		t.Errorf("%d slots are taken, %d blocks are deflated, %d calls are parked", len(d.slots), len(d.deflating), d.parked.Load())
+	if d := r.devices.get(1); len(d.slots) != 0 || cap(d.deflating)-len(d.deflating) != 0 || d.parked.Load() != 0 {
+		t.Errorf("%d slots are taken, %d blocks are deflated, %d calls are parked", len(d.slots), cap(d.deflating)-len(d.deflating), d.parked.Load())
 	}
 }
 

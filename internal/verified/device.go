@@ -28,7 +28,7 @@ var (
 // it is back in use as soon as it answers.
 type device struct {
 	slots     chan struct{}
-	deflating chan struct{} // those of them that deflate what they read
+	deflating chan struct{} // tokens of those of them that deflate what they read
 	// Times in nanoseconds of a monotonic clock.
 	answered, late, probed atomic.Int64
 	kind                   atomic.Int32 // source.Kind plus 1; 0 is not known yet
@@ -53,7 +53,7 @@ func (d *devices) get(number uint64) *device {
 		if d.all == nil {
 			d.all = map[uint64]*device{}
 		}
-		dev = &device{slots: make(chan struct{}, min(slots, source.OpenLimit()/2)), deflating: make(chan struct{}, maxDeflating())}
+		dev = &device{slots: make(chan struct{}, min(slots, source.OpenLimit()/2)), deflating: newDeflating()}
 		dev.probed.Store(-int64(probeEvery))
 		d.all[number] = dev
 	}
