@@ -17,9 +17,10 @@ import (
 // BlockLen is the size of a block of data, in bytes; the last of a file may be shorter.
 const BlockLen = 1 << 20
 
-// Version stands for all that the bytes of blocks follow from: the library, the levels
-// below, and what is done here. It is part of what sizes of blocks are remembered under,
-// and of what stands for an archive's bytes. TestGolden tells when it has to be another.
+// Version stands for all that the bytes of blocks follow from: the library, the levels below,
+// and what is done here, and for what auto decides: [Sample] and [Shrinks]. It is part of
+// what sizes of blocks are remembered under, and of what stands for an archive's bytes.
+// TestGolden tells when it has to be another.
 const Version = 1
 
 // Levels.
