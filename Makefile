@@ -7,7 +7,7 @@ STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 REQUIRE := $(or $(VZIP_TEST_REQUIRE),$(if $(filter 0,$(shell id -u)),all))
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null)
 
-.PHONY: help build demo test lint seeded figures soak clients bench bench-check bench-go bench-peer fuzz interop deps deps-test install man package package-test clean real real-go-tree real-vm-images real-million real-directory
+.PHONY: help build demo test lint seeded figures soak clients bench bench-check bench-go bench-peer fuzz interop deps deps-test install man package package-test clean real real-go-tree real-vm-images real-text real-million real-directory
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' Makefile
 
@@ -76,13 +76,16 @@ interop: build ## read archives with other people's programs and libraries, and 
 fuzz: ## run each fuzz target for FUZZTIME, 10 minutes by default
 	@GO='$(GO)' scripts/fuzz.sh $(FUZZTIME)
 
-real: real-go-tree real-vm-images real-million real-directory ## prove it on real input, all of the following
+real: real-go-tree real-vm-images real-text real-million real-directory ## prove it on real input, all of the following
 
 real-go-tree: deps build ## the Go tree: copied out, extracted, compared
 	@GO='$(GO)' scripts/real-go-tree.sh
 
 real-vm-images: deps build ## two sparse disk images, 155 GB
 	@scripts/real-vm-images.sh
+
+real-text: deps build ## 5 GiB of text, compressed
+	@scripts/real-text.sh
 
 real-million: deps build ## a million files
 	@scripts/real-million.sh
