@@ -9,9 +9,9 @@ import (
 	"vzip/internal/source"
 )
 
-// packPartLen is the size of the parts of a file that is deflated, in bytes: whole
-// blocks of deflate.BlockLen.
-const packPartLen = 4 * deflate.BlockLen
+// packPartLen is the size of the parts of a file that is deflated, in bytes: few blocks keep
+// a core busy for long, and the last of them should not leave the others idle.
+const packPartLen = deflate.BlockLen
 
 // packing is how a file is deflated, and to what.
 type packing struct {
