@@ -17,6 +17,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"vzip/internal/deflate"
 	"vzip/internal/oneline"
 	"vzip/internal/source"
 )
@@ -139,7 +140,7 @@ func defaultOptions() Options {
 	return Options{
 		Symlinks: SymlinksStore, Special: SpecialSkip, Names: NamesError, Modes: ModesSource, Owners: OwnersOmit, Directories: true,
 		OnBusy: OnBusyFail, Expose: ExposeSources, SpoolSize: defaultSpoolSize,
-		Compression: Compression{Method: MethodStore, Level: defaultLevel, Store: []string{}},
+		Compression: Compression{Method: MethodStore, Level: deflate.DefaultLevel, Store: []string{}},
 	}
 }
 

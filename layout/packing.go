@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"gopkg.in/yaml.v3"
+
+	"vzip/internal/deflate"
 )
 
 // Method says how files are stored in an archive.
@@ -18,8 +20,6 @@ const (
 	MethodDeflate Method = "deflate"
 	MethodAuto    Method = "auto" // deflate, but store what would hardly become smaller
 )
-
-const defaultLevel = 6
 
 // Compression says which files are deflated. That of a mapping wins over its archive's,
 // key by key.
@@ -43,8 +43,8 @@ func (p *parser) level(n *yaml.Node, c *Compression) {
 	s, ok := p.word(n, "level")
 	switch {
 	case !ok:
-	case len(s) != 1 || s[0] < '1' || s[0] > '9':
-		p.at(n, "level %q is no whole number from 1 to 9: 1 is the fastest, 9 makes the least bytes, and without it it is %d", s, defaultLevel)
+	case len(s) != 1 || s[0] < '0'+deflate.MinLevel || s[0] > '0'+deflate.MaxLevel:
+		p.at(n, "level %q is no whole number from 1 to 9: 1 is the fastest, 9 makes the least bytes, and without it it is %d", s, deflate.DefaultLevel)
 	default:
 		c.Level = int(s[0] - '0')
 	}

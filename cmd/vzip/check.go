@@ -28,18 +28,13 @@ func (a *app) checkCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			g := generation.New(plans, nil, nil)
-			defer g.Close()
-			if packs(plans) {
-				a.recall(g)
-			}
-			if err := g.Pack(); err != nil {
+			sized, err := a.sizes(plans)
+			if err != nil {
 				return err
 			}
-			for _, archive := range g.Archives {
-				p := archive.Plan
+			for i, p := range plans {
 				if strict {
-					for _, found := range portable.Check(p, archive.Packed()) {
+					for _, found := range portable.Check(p, sized[i]) {
 						warn(fmt.Sprintf("archive %s: %s", p.Name, found))
 					}
 				}
@@ -48,9 +43,8 @@ func (a *app) checkCommand() *cobra.Command {
 					links = fmt.Sprintf(", %d symbolic links left out", p.SkippedLinks)
 				}
 				size := fmt.Sprintf("%d bytes", p.Size())
-				if !archive.Packed() {
-					inflated, _ := archive.DataSize()
-					size = fmt.Sprintf("%d bytes to compress", inflated)
+				if !sized[i] {
+					size = fmt.Sprintf("%d bytes to compress", dataSize(p))
 				}
 				if _, err := fmt.Fprintf(a.stdout, "%s: ok, %d entries, %s%s\n", oneline.Quoted(p.Name), p.Len(), size, links); err != nil {
 					return err
@@ -84,4 +78,34 @@ func (a *app) scan(file, only string, warn func(string)) ([]*layout.Plan, error)
 		return nil, interrupted(err)
 	}
 	return plans, nil
+}
+
+// sizes lays out the plans of archives with files that are deflated, as far as is remembered
+// what they become, and tells of which plans the size is right.
+func (a *app) sizes(plans []*layout.Plan) (sized []bool, err error) {
+	sized = make([]bool, len(plans))
+	if !packs(plans) { // nothing has to be looked up
+		for i := range sized {
+			sized[i] = true
+		}
+		return sized, nil
+	}
+	g := generation.New(plans, nil, nil)
+	defer g.Close()
+	a.recall(g)
+	if err := g.Pack(); err != nil {
+		return nil, err
+	}
+	for i, archive := range g.Archives {
+		plans[i], sized[i] = archive.Plan, archive.Packed()
+	}
+	return sized, nil
+}
+
+// dataSize returns how many bytes the data of all entries has.
+func dataSize(p *layout.Plan) (n int64) {
+	for i := range p.Len() {
+		n += p.EntrySize(i)
+	}
+	return n
 }

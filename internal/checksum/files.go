@@ -100,24 +100,17 @@ type task struct {
 }
 
 func (r *run) work(ctx context.Context) {
-	buf := make([]byte, bufferLen)
-	var p packer
+	p := &packer{buf: make([]byte, bufferLen)}
 	for {
 		t, ok := r.take(ctx)
 		if !ok {
 			return
 		}
 		if t.large == nil {
-			r.sumFile(ctx, t.file, buf, &p)
+			r.sumFile(ctx, t.file, p)
 			continue
 		}
-		var err error
-		if pack := t.large.pack; pack != nil {
-			err = p.packRange(ctx, t.large.file, pack, t.start, t.end, t.large.blocks, r.Progress)
-		} else {
-			_, err = sumRange(ctx, t.large.file, t.start, t.end, t.large.blocks, buf, r.Progress, nil)
-		}
-		r.finishPart(t, err)
+		r.finishPart(t, p.sum(ctx, t.large.file, t.large.pack, t.start, t.end, t.large.blocks, r.Progress))
 	}
 }
 
@@ -169,7 +162,7 @@ func (l *large) next(ctx context.Context, progress func(int64)) (start, end int6
 		return 0, 0, false
 	}
 	if l.pack != nil { // holes are deflated, too
-		start, l.at = l.at, min(l.at+packPartLen, size)
+		start, l.at = l.at, min(l.at+l.pack.partLen(), size)
 		l.open++
 		return start, l.at, true
 	}
@@ -206,7 +199,7 @@ func (r *run) opened(l *large) {
 }
 
 // sumFile does a small file whole, and offers a large one to all workers.
-func (r *run) sumFile(ctx context.Context, i int, buf []byte, p *packer) {
+func (r *run) sumFile(ctx context.Context, i int, p *packer) {
 	f, err := r.Open(ctx, i)
 	if err == nil && f.Size() > MaxSize {
 		f.Close()
@@ -223,11 +216,7 @@ func (r *run) sumFile(ctx context.Context, i int, buf []byte, p *packer) {
 		r.closeFile(i, f, nil, nil, err)
 		return
 	}
-	part := int64(partLen)
-	if pack != nil {
-		part = packPartLen
-	}
-	if f.Size() > 2*part {
+	if f.Size() > 2*pack.partLen() {
 		f.WillReadAll()
 		r.opened(&large{i: i, file: f, pack: pack, blocks: make([]uint32, Blocks(f.Size()))})
 		return
@@ -238,11 +227,7 @@ func (r *run) sumFile(ctx context.Context, i int, buf []byte, p *packer) {
 	if f.Size() > BlockLen {
 		blocks = make([]uint32, Blocks(f.Size()))
 	}
-	if pack != nil {
-		err = p.packRange(ctx, f, pack, 0, f.Size(), blocks, r.Progress)
-	} else {
-		_, err = sumRange(ctx, f, 0, f.Size(), blocks, buf, r.Progress, nil)
-	}
+	err = p.sum(ctx, f, pack, 0, f.Size(), blocks, r.Progress)
 	r.closeFile(i, f, blocks, pack, err)
 }
 

@@ -9,10 +9,6 @@ import (
 	"vzip/internal/source"
 )
 
-// packPartLen is the size of the parts of a file that is deflated, in bytes: few blocks keep
-// a core busy for long, and the last of them should not leave the others idle.
-const packPartLen = deflate.BlockLen
-
 // packing is how a file is deflated, and to what.
 type packing struct {
 	level  int
@@ -57,8 +53,28 @@ func (p *packing) result(size int64) []Packed {
 	return p.blocks
 }
 
-// packer is what a worker needs to deflate blocks. It gets its memory when it is used.
-type packer struct{ src, dst []byte }
+// partLen is the size of the parts that a large file is cut into, in bytes. A block keeps a
+// core busy for long, and the last of them should not leave the others idle.
+func (p *packing) partLen() int64 {
+	if p == nil {
+		return partLen
+	}
+	return deflate.BlockLen
+}
+
+// packer is what a worker needs to sum blocks, and to deflate them: that memory it gets when
+// it is used.
+type packer struct{ buf, src, dst []byte }
+
+// sum enters the CRC-32s of a file's blocks from start to end, in bytes, and what they are
+// deflated to if to is set.
+func (p *packer) sum(ctx context.Context, f *source.File, to *packing, start, end int64, blocks []uint32, progress func(int64)) (err error) {
+	if to == nil {
+		_, err = sumRange(ctx, f, start, end, blocks, p.buf, progress, nil)
+		return err
+	}
+	return p.packRange(ctx, f, to, start, end, blocks, progress)
+}
 
 // read returns block n of a file, valid until the next one is read.
 func (p *packer) read(f *source.File, n int) ([]byte, error) {

@@ -109,7 +109,7 @@ func (r *readAhead) take(a *Archive, off int64, n int, b *Bytes) bool {
 	}
 	size := int64(min(max(aheadLeast, n<<min(r.row, 8)), aheadPart))
 	beyond := min(aheadBeyond, 4*size)
-	if a.packs.wanted {
+	if len(a.packs.entries) > 0 {
 		beyond = aheadParts * size // a part keeps a core busy
 	}
 	if aheadBytes.Load()+r.next-at > aheadMost {

@@ -72,7 +72,6 @@ func New(plans []*layout.Plan, reader *verified.Reader, report func(error)) *Gen
 	g.users.Store(1)
 	for i, p := range plans {
 		a := &Archive{Plan: p, g: g, index: i, crcs: make([]uint32, p.Len()), known: newFlags(p.Len())}
-		a.packs.wanted = p.Packs()
 		if p.Sidecars().SHA256 {
 			a.digest = &digest{}
 		}

@@ -17,8 +17,7 @@ import (
 
 // packs is what an archive keeps of its entries that are deflated.
 type packs struct {
-	wanted  bool     // by the layout
-	entries []uint32 // in order
+	entries []uint32 // in order; nil before Pack
 	first   []uint32 // number of each one's first block
 	// ends are how many bytes all blocks have up to each one's end, crcs their CRC-32s.
 	ends  []int64
@@ -76,7 +75,7 @@ func (p *packs) add(i int, blocks []checksum.Packed) {
 
 // Packed tells whether the archive's size, and where its entries are, are known: where
 // files are deflated not before Pack.
-func (a *Archive) Packed() bool { return !a.packs.wanted || a.packs.entries != nil }
+func (a *Archive) Packed() bool { return !a.Packs() || a.packs.entries != nil }
 
 // DataSize returns how many bytes the data of all entries has, inflated and as it is in the
 // archive. The latter is right once the archive is Packed.
@@ -98,7 +97,7 @@ func (g *Generation) Pack() error {
 	}
 	groups := make([][]uint32, len(g.Archives)) // of entries
 	for i, a := range g.Archives {
-		if a.packs.wanted {
+		if a.Packs() {
 			groups[i] = make([]uint32, a.Len())
 		}
 	}
@@ -111,14 +110,14 @@ func (g *Generation) Pack() error {
 	}
 	all := true
 	for i, a := range g.Archives {
-		if !a.packs.wanted {
+		if !a.Packs() {
 			continue
 		}
 		if !a.allKnown() {
 			all = false
 			continue
 		}
-		p := packs{wanted: true, entries: []uint32{}}
+		p := packs{entries: []uint32{}}
 		plan, err := a.Plan.Deflated(func(entry int) int64 {
 			group := groups[i][entry]
 			if group == 0 {
@@ -168,8 +167,9 @@ func (p *packs) at(at int, off int64) int {
 	return first + sort.Search(p.last(at)-first, func(n int) bool { return p.ends[first+n] > off })
 }
 
-// deflateCores is how many blocks of one read are made at a time.
-var deflateCores = min(runtime.GOMAXPROCS(0), aheadParts)
+// deflateCores is how many blocks of one read are made at a time: one can be read while
+// another is deflated.
+var deflateCores = min(max(runtime.GOMAXPROCS(0), 2), aheadParts)
 
 // readDeflated fills p with the deflated data of entry i, which is at a place in a.packs,
 // from off on.
@@ -181,29 +181,32 @@ func (d *Data) readDeflated(i, at int, p []byte, off int64) error {
 	first, level := int(a.packs.first[at]), a.Packing(i).Level()
 	n, last := a.packs.at(at, off), a.packs.at(at, off+int64(len(p))-1)
 	off += a.packs.base(first)
-	// Blocks of one read are made at the same time.
+	// The blocks of one read are made at the same time: those that follow by reads of a byte.
 	var beside []*Data
 	defer func() {
 		for _, x := range beside {
 			x.drop()
 		}
 	}()
-	data := a.DataOffset(i) - a.packs.base(first)
-	for next := n + 1; len(p) > 0; n++ {
-		for ; next <= min(last, n+deflateCores-1); next++ {
+	data, next := int64(0), n+1
+	if n < last {
+		data = a.DataOffset(i) - a.packs.base(first)
+	}
+	for block := n; len(p) > 0; block++ {
+		for ; next <= min(last, block+deflateCores-1); next++ {
 			beside = append(beside, a.start(context.Background(), data+a.packs.base(next), 1))
 		}
-		q := p[:min(int64(len(p)), a.packs.ends[n]-off)]
+		q := p[:min(int64(len(p)), a.packs.ends[block]-off)]
 		b := verified.Deflated{
-			Block: n - first, Level: level, Packed: a.packs.block(n),
-			Spool: a.spool, Key: spool.Key{Entry: i, Block: n - first},
+			Block: block - first, Level: level, Packed: a.packs.block(block),
+			Spool: a.spool, Key: spool.Key{Entry: i, Block: block - first},
 		}
-		if err := a.g.reader.ReadDeflated(&d.call, a.g, key, b, q, off-a.packs.base(n)); err != nil {
+		if err := a.g.reader.ReadDeflated(&d.call, a.g, key, b, q, off-a.packs.base(block)); err != nil {
 			return d.failed(key, err)
 		}
 		p, off = p[len(q):], off+int64(len(q))
-		if len(beside) == deflateCores {
-			beside[0].drop() // it is behind
+		if block > n {
+			beside[0].end()
 			beside = beside[1:]
 		}
 	}

@@ -102,6 +102,12 @@ func (d *Data) wait(ctx context.Context) (ended bool, err error) {
 	return false, &SourceError{err}
 }
 
+// end waits for a read whose bytes nobody wants.
+func (d *Data) end() {
+	_, _ = d.wait(context.Background()) // who wants them is told
+	d.drop()
+}
+
 // drop ends the use of a read that nobody else waits for, and that may go on.
 func (d *Data) drop() {
 	d.a.g.reader.Abandon(&d.call)

@@ -2,6 +2,7 @@ package verified
 
 import (
 	"bytes"
+	"container/list"
 	"context"
 	"errors"
 	"fmt"
@@ -82,7 +83,7 @@ func (r *Reader) loadDeflated(c *Call, x Sources, key uint64, b Deflated, e *def
 	err := errDefect // if it panics
 	defer func() { r.deflated.loaded(e, data, err) }()
 	if b.Spool != nil {
-		if data = b.Spool.Get(b.Key); len(data) == int(b.Len) && crc32.ChecksumIEEE(data) == b.CRC32 {
+		if data = b.Spool.Get(b.Key); data != nil { // as it was put there
 			err = nil
 			return
 		}
@@ -218,12 +219,12 @@ type deflatedPlace struct {
 // deflatedBlock is such a block's bytes, or where they will be. They are never changed.
 type deflatedBlock struct {
 	deflatedPlace
-	data       []byte
-	err        error
-	done       chan struct{} // closed when both are there
-	fresh      bool          // the source was read for it
-	reading    atomic.Bool   // or it is about to be; before, it waits for its turn
-	prev, next *deflatedBlock
+	data    []byte
+	err     error
+	done    chan struct{} // closed when both are there
+	fresh   bool          // the source was read for it
+	reading atomic.Bool   // or it is about to be; before, it waits for its turn
+	used    *list.Element // in deflatedBlocks.used once it is loaded
 }
 
 // await waits for a block that another call loads.
@@ -246,12 +247,11 @@ type deflatedBlocks struct {
 	bytes   int64
 	loading int64 // blocks
 	all     map[deflatedPlace]*deflatedBlock
-	ring    deflatedBlock // of those that are loaded, the one that was used last first
+	used    list.List // of *deflatedBlock that are loaded, the one that was used last first
 }
 
 func (d *deflatedBlocks) init(most int64) {
 	d.most, d.all = max(most, 0), map[deflatedPlace]*deflatedBlock{}
-	d.ring.prev, d.ring.next = &d.ring, &d.ring
 }
 
 // acquire returns the block at a place. Where load is true the caller has to call loaded.
@@ -259,9 +259,8 @@ func (d *deflatedBlocks) acquire(at deflatedPlace) (e *deflatedBlock, load bool)
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if e = d.all[at]; e != nil {
-		if e.next != nil {
-			e.unlink()
-			d.first(e)
+		if e.used != nil {
+			d.used.MoveToFront(e.used)
 		}
 		return e, false
 	}
@@ -269,16 +268,6 @@ func (d *deflatedBlocks) acquire(at deflatedPlace) (e *deflatedBlock, load bool)
 	d.all[at] = e
 	d.loading++
 	return e, true
-}
-
-func (e *deflatedBlock) unlink() {
-	e.prev.next, e.next.prev = e.next, e.prev
-	e.prev, e.next = nil, nil
-}
-
-func (d *deflatedBlocks) first(e *deflatedBlock) {
-	e.prev, e.next = &d.ring, d.ring.next
-	e.prev.next, e.next.prev = e, e
 }
 
 // loaded tells those who wait how loading ended. A failed block is not kept.
@@ -293,15 +282,15 @@ func (d *deflatedBlocks) loaded(e *deflatedBlock, data []byte, err error) {
 	case err != nil:
 		delete(d.all, e.deflatedPlace)
 	default:
-		d.first(e)
+		e.used = d.used.PushFront(e)
 		for d.bytes += int64(len(data)); d.bytes > d.most; {
-			d.remove(d.ring.prev)
+			d.remove(d.used.Back().Value.(*deflatedBlock))
 		}
 	}
 }
 
 func (d *deflatedBlocks) remove(e *deflatedBlock) {
-	e.unlink()
+	d.used.Remove(e.used)
 	delete(d.all, e.deflatedPlace)
 	d.bytes -= int64(len(e.data))
 }
@@ -313,7 +302,7 @@ func (d *deflatedBlocks) forget(x Sources) {
 	for at, e := range d.all {
 		switch {
 		case at.x != x:
-		case e.next != nil:
+		case e.used != nil:
 			d.remove(e)
 		default: // it is being loaded
 			delete(d.all, at)

@@ -95,7 +95,8 @@ func (d *deflatedBlocks) kept(t *testing.T) (n int64) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	loaded := 0
-	for e := d.ring.next; e != &d.ring; e = e.next {
+	for x := d.used.Front(); x != nil; x = x.Next() {
+		e := x.Value.(*deflatedBlock)
 		n += int64(len(e.data))
 		loaded++
 		if d.all[e.deflatedPlace] != e || cap(e.data) > len(e.data)+len(e.data)/7+64 {

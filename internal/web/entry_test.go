@@ -112,8 +112,6 @@ func TestEntry(t *testing.T) {
 	}
 }
 
-// TestEntryChanged: after a reload an entry that was changed and keeps size and time has
-// another ETag, and nobody gets parts of both.
 // An entry that is deflated is shown, and served, with the size and the bytes of its source.
 func TestEntryDeflated(t *testing.T) {
 	t.Parallel()
@@ -152,6 +150,8 @@ func TestEntryDeflated(t *testing.T) {
 	}
 }
 
+// TestEntryChanged: after a reload an entry that was changed and keeps size and time has
+// another ETag, and nobody gets parts of both.
 func TestEntryChanged(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
