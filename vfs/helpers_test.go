@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"vzip/internal/require"
+	"vzip/internal/rig"
 )
 
 // patience is how long a test waits for what should happen at once.
@@ -164,11 +165,7 @@ func serve(t *testing.T, dir string, files []File, o Options) *Mounted {
 
 // unmountIdle unmounts; a reader that has just ended may still hold a file.
 func unmountIdle(dir string) error {
-	for end := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
-		if err := Unmount(dir, false); !errors.Is(err, unix.EBUSY) || time.Now().After(end) {
-			return err
-		}
-	}
+	return rig.Idle(func() error { return Unmount(dir, false) })
 }
 
 // waitGone waits until a mount that is unmounted has ended. A mount namespace that

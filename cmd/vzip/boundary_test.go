@@ -15,6 +15,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"vzip/internal/require"
+	"vzip/internal/rig"
 	"vzip/internal/strictzip"
 	"vzip/vfs"
 )
@@ -182,7 +183,7 @@ func mountArchives(t *testing.T, dir string, most time.Duration, archives []map[
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("vzip mount: %v: %s", err, out)
 	}
-	t.Cleanup(func() { must(t, vfs.Unmount(mnt, false)) })
+	t.Cleanup(func() { must(t, rig.Idle(func() error { return vfs.Unmount(mnt, false) })) })
 	return mnt
 }
 

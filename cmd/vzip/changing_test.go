@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"vzip/internal/require"
+	"vzip/internal/rig"
 	"vzip/vfs"
 )
 
@@ -64,11 +65,7 @@ func readWhileWriting(t *testing.T, seed uint64) {
 	}
 	want := vzip("cat", "--no-cache", "layout.yaml", "a.zip")
 	vzip("mount", "--daemon", "--no-cache", "--log-file", "log", "layout.yaml", "mnt")
-	defer func() {
-		for vfs.Unmount(dir+"/mnt", false) == unix.EBUSY && ctx.Err() == nil {
-			time.Sleep(10 * time.Millisecond)
-		}
-	}()
+	defer func() { _ = rig.Idle(func() error { return vfs.Unmount(dir+"/mnt", false) }) }()
 
 	var right, failed atomic.Int64
 	stop := make(chan struct{})

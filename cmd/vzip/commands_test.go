@@ -20,6 +20,7 @@ import (
 
 	"vzip/internal/faultfs"
 	"vzip/internal/require"
+	"vzip/internal/rig"
 	"vzip/vfs"
 )
 
@@ -172,7 +173,7 @@ func scriptMount(ts *testscript.TestScript, neg bool, args []string) {
 	t, abs := ts.Value(theTest).(testing.TB), ts.MkAbs(dir)
 	ts.Defer(func() {
 		if mounted, err := vfs.IsMounted(abs); err != nil || mounted {
-			if err = errors.Join(err, vfs.Unmount(abs, false)); err != nil && !t.Failed() {
+			if err = errors.Join(err, rig.Idle(func() error { return vfs.Unmount(abs, false) })); err != nil && !t.Failed() {
 				t.Errorf("unmounting %s: %v", dir, err)
 			}
 		}

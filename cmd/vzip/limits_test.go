@@ -16,6 +16,7 @@ import (
 
 	"vzip/internal/figure"
 	"vzip/internal/require"
+	"vzip/internal/rig"
 	"vzip/vfs"
 )
 
@@ -49,11 +50,7 @@ func TestFewDescriptors(t *testing.T) {
 	}
 	want := vzip("vzip", "cat", "--cache", "cache", "layout.yaml", "a.zip")
 	vzip("prlimit", fmt.Sprintf("--nofile=%d:%[1]d", limit), "vzip", "mount", "--daemon", "--cache", "cache", "--log-file", "log", "layout.yaml", "mnt")
-	defer func() {
-		for end := time.Now().Add(patience); vfs.Unmount(dir+"/mnt", false) == unix.EBUSY && time.Now().Before(end); {
-			time.Sleep(10 * time.Millisecond)
-		}
-	}()
+	defer func() { _ = rig.Idle(func() error { return vfs.Unmount(dir+"/mnt", false) }) }()
 
 	begin := time.Now()
 	var done atomic.Int64

@@ -64,6 +64,7 @@ func New(level int) *Compressor {
 // Block appends the block that src makes to dst. The last one ends the stream. It takes
 // no room beyond MaxLen(len(src)).
 func (c *Compressor) Block(dst, src []byte, last bool) []byte {
+	seen(src)
 	most := MaxLen(len(src))
 	c.out = bounded{data: dst, most: len(dst) + most}
 	c.writer.Reset(&c.out)

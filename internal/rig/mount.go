@@ -108,15 +108,7 @@ func (m *Mount) Close() error {
 	select {
 	case <-m.ended:
 	default:
-		err := unix.EBUSY
-		for end := time.Now().Add(Patience); err == unix.EBUSY && time.Now().Before(end); time.Sleep(2 * time.Millisecond) {
-			err = unmount(m.Dir)
-			if err == unix.EBUSY {
-				continue
-			}
-			break
-		}
-		if err != 0 {
+		if Idle(func() error { return unmount(m.Dir) }) != nil {
 			_ = Detach(m.Dir)
 		}
 	}
@@ -138,13 +130,23 @@ func (m *Mount) Close() error {
 	return nil
 }
 
-func unmount(dir string) unix.Errno {
-	errno, _ := unix.Unmount(dir, unix.UMOUNT_NOFOLLOW).(unix.Errno)
-	if errno == unix.EPERM { // not root
+func unmount(dir string) error {
+	err := unix.Unmount(dir, unix.UMOUNT_NOFOLLOW)
+	if err == unix.EPERM { // not root
 		if exec.Command("fusermount3", "-u", "--", dir).Run() == nil {
-			return 0
+			return nil
 		}
 		return unix.EBUSY
 	}
-	return errno
+	return err
+}
+
+// Idle unmounts, and tries again while the mount is busy: a reader that has just ended may
+// still hold a file, and so may a program that is being started, until its exec(2).
+func Idle(unmount func() error) error {
+	for end := time.Now().Add(Patience); ; time.Sleep(2 * time.Millisecond) {
+		if err := unmount(); !errors.Is(err, unix.EBUSY) || time.Now().After(end) {
+			return err
+		}
+	}
 }

@@ -122,7 +122,7 @@ func (p *Place) Lower() string {
 // Close unmounts, and removes the image.
 func (p *Place) Close() (err error) {
 	for i := len(p.mounts) - 1; i >= 0; i-- {
-		if e := unix.Unmount(p.mounts[i], 0); e != nil {
+		if e := Idle(func() error { return unix.Unmount(p.mounts[i], 0) }); e != nil {
 			err = errors.Join(err, fmt.Errorf("unmounting %s: %w", p.mounts[i], e), Detach(p.mounts[i]))
 		}
 	}
