@@ -32,47 +32,47 @@ const (
 	sevenZipJob = sevenZip5 + ", cp"
 )
 
+// deflateSets are data sets by section.
 var deflateSets = []struct {
-	name, title string
-	fill        func(*bench, *dataset) error
-	rounds      int  // at most: 7z takes minutes for the log
-	auto        bool // method: auto, too
+	section, name, title string
+	fill                 func(*bench, *dataset) error
+	auto                 bool // method: auto, too
 }{
-	{"tar", "a tar of Go's sources", (*bench).fillTar, 3, false},
-	{"log", "a log file", (*bench).fillLog, 1, false},
-	{"mixed", "a tree of sources, pictures and logs", (*bench).fillMixed, 3, true},
+	{"deflate-tar", "tar", "a tar of Go's sources", (*bench).fillTar, false},
+	{"deflate-log", "log", "a log file", (*bench).fillLog, false},
+	{"deflate-mixed", "mixed", "a tree of sources, pictures and logs", (*bench).fillMixed, true},
 }
 
 // deflate makes compressed archives: how small, how fast, and how fast they are read.
 func deflate(b *bench) error {
 	for _, set := range deflateSets {
-		d := &dataset{name: set.name, dir: b.path(set.name), layout: b.path(set.name + ".yaml"), keys: "method: deflate, level: 6, "}
-		b.progress("making %s", set.name)
-		if err := os.Mkdir(d.dir, 0o755); err != nil {
-			return err
+		if set.section != b.section {
+			continue
 		}
-		if err := errors.Join(set.fill(b, d), b.describe(d), b.ctx.Err()); err != nil {
-			return err
-		}
-		list, err := b.list(d)
+		d, err := b.toDeflate(set.name, set.fill)
 		if err != nil {
 			return err
 		}
 		title := fmt.Sprintf("%s, %.0f MB", set.title, float64(d.size)/1e6)
-		if err := b.deflateMake(d, title, list, min(b.rounds, set.rounds), set.auto); err != nil {
+		if err := b.deflateMake(d, title, set.auto); err != nil {
 			return err
 		}
 		if err := b.deflateRead(d, title); err != nil {
 			return err
 		}
-		if err := b.deflateWhole(d, title, min(b.rounds, set.rounds)); err != nil {
-			return err
-		}
-		if err := b.clean(); err != nil {
-			return err
-		}
+		return b.deflateWhole(d, title)
 	}
-	return nil
+	return fmt.Errorf("there is no data for %s", b.section)
+}
+
+// toDeflate makes a data set, and a layout that compresses it.
+func (b *bench) toDeflate(name string, fill func(*bench, *dataset) error) (*dataset, error) {
+	d := &dataset{name: name, dir: b.path(name), layout: b.path(name + ".yaml"), keys: "method: deflate, level: 6, "}
+	b.progress("making %s", name)
+	if err := os.Mkdir(d.dir, 0o755); err != nil {
+		return nil, err
+	}
+	return d, errors.Join(fill(b, d), b.describe(d), b.ctx.Err())
 }
 
 // as is the same sources in an archive with other keys.
@@ -82,8 +82,9 @@ func (b *bench) as(d *dataset, name, keys string) (*dataset, error) {
 	return &other, b.describe(&other)
 }
 
-// deflateMakers are programs that compress the folder d.dir; they run in the folder that it is in.
-func deflateMakers(d *dataset, out string) []zipMaker {
+// deflateMakers are programs that compress the folder d.dir, and one that takes minutes to; they
+// run in the folder that it is in.
+func deflateMakers(d *dataset, out string) (makers []zipMaker, slow zipMaker) {
 	tree := filepath.Base(d.dir)
 	pigzWords := []string{"sh", "-c", `tar -c "$1" | pigz -6 >"$2"`, "pigz", tree, out}
 	if len(d.files) == 1 {
@@ -91,10 +92,9 @@ func deflateMakers(d *dataset, out string) []zipMaker {
 	}
 	return []zipMaker{
 		{infoZip, []string{"zip", "-6", "-q", "-r", out, tree}, nil},
-		{sevenZip5, []string{"7z", "a", "-tzip", "-mx5", "-bso0", "-bsp0", out, tree}, nil},
 		{pigz, pigzWords, nil},
 		{bsdtarZip, []string{"bsdtar", "-c", "--format", "zip", "--options", "zip:compression-level=6", "-f", out, tree}, nil},
-	}
+	}, zipMaker{sevenZip5, []string{"7z", "a", "-tzip", "-mx5", "-bso0", "-bsp0", out, tree}, nil}
 }
 
 // makerRow runs a program that writes a file, which is gone before and is not kept.
@@ -148,7 +148,11 @@ func (b *bench) precomputeRow(name string, d *dataset, flags ...string) row {
 
 // deflateMake measures how long archives take to be made, or to be worked out, and how
 // large they are.
-func (b *bench) deflateMake(d *dataset, title, list string, rounds int, auto bool) error {
+func (b *bench) deflateMake(d *dataset, title string, auto bool) error {
+	list, err := b.list(d)
+	if err != nil {
+		return err
+	}
 	rows := []row{
 		b.precomputeRow(hashAll, d),
 		b.precomputeRow(hashOne, d, "--jobs", "1"),
@@ -162,10 +166,11 @@ func (b *bench) deflateMake(d *dataset, title, list string, rounds int, auto boo
 		rows = append(rows, b.precomputeRow(hashAuto, a))
 	}
 	out := b.path("out.archive.zip")
-	for _, m := range deflateMakers(d, out) {
+	makers, seven := deflateMakers(d, out)
+	for _, m := range makers {
 		rows = append(rows, b.makerRow(m, out))
 	}
-	results, err := b.measure(d.name+", made", rounds, rows)
+	results, err := b.measure(d.name+", made", min(b.rounds, 3), rows, b.makerRow(seven, out))
 	if err != nil {
 		return err
 	}
@@ -322,13 +327,13 @@ func (b *bench) deflateRead(d *dataset, title string) error {
 }
 
 // deflateWhole goes from the sources to a copy of the archive, which stands for an upload.
-func (b *bench) deflateWhole(d *dataset, title string, rounds int) error {
+func (b *bench) deflateWhole(d *dataset, title string) error {
 	out, upload := b.path("out.archive.zip"), b.path("upload")
 	rest := func() error {
 		return errors.Join(os.RemoveAll(out), os.RemoveAll(upload), os.RemoveAll(b.path("empty-cache")), b.settle())
 	}
-	seven := deflateMakers(d, out)[1]
-	results, err := b.measure(d.name+", whole job", rounds, []row{
+	_, seven := deflateMakers(d, out)
+	results, err := b.measure(d.name+", whole job", min(b.rounds, 3), []row{
 		{deflateJob, func() (s sample, err error) {
 			if err := rest(); err != nil {
 				return s, err
@@ -336,14 +341,13 @@ func (b *bench) deflateWhole(d *dataset, title string, rounds int) error {
 			return b.run(command{words: []string{b.vzip, "exec", "--quiet", "--cache", b.path("empty-cache"), d.layout, "--",
 				"sh", "-c", `cp "$VZIP_MOUNT/$1" "$2"`, "sh", d.archive(), upload}})
 		}},
-		{sevenZipJob, func() (s sample, err error) {
-			if err := rest(); err != nil {
-				return s, err
-			}
-			words := []string{"sh", "-c", `"$@" && cp "` + out + `" "` + upload + `"`, "sh"}
-			return b.run(command{dir: b.dir, words: append(words, seven.words...)})
-		}},
-	})
+	}, row{sevenZipJob, func() (s sample, err error) {
+		if err := rest(); err != nil {
+			return s, err
+		}
+		words := []string{"sh", "-c", `"$@" && cp "` + out + `" "` + upload + `"`, "sh"}
+		return b.run(command{dir: b.dir, words: append(words, seven.words...)})
+	}})
 	if err != nil {
 		return err
 	}

@@ -40,8 +40,13 @@ func (b *bench) fillTar(d *dataset) error {
 	if err != nil {
 		return err
 	}
+	return b.fillTarOf(d, filepath.Dir(src), "src")
+}
+
+// fillTarOf makes a tar of what is in a folder, or of the scale's part of it.
+func (b *bench) fillTarOf(d *dataset, dir string, names ...string) error {
 	path := filepath.Join(d.dir, "go.tar")
-	if err := b.do("tar", "-C", filepath.Dir(src), "--sort=name", "-cf", path, "src"); err != nil {
+	if err := b.do(append([]string{"tar", "-C", dir, "--sort=name", "-cf", path}, names...)...); err != nil {
 		return err
 	}
 	info, err := os.Stat(path)

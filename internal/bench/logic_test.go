@@ -44,7 +44,7 @@ func TestQuantile(t *testing.T) {
 	}
 }
 
-// Rows run in turn; the round to warm up does not count; a row that is not there is
+// Rows run in turn, slow ones once; the round to warm up does not count; a row that is not there is
 // left out, and one that fails ends it.
 func TestMeasure(t *testing.T) {
 	t.Parallel()
@@ -62,14 +62,14 @@ func TestMeasure(t *testing.T) {
 			{"b", func() (sample, error) { order.WriteString("b"); return sample{reader: time.Second}, nil }},
 		}
 	}
-	results, err := b.measure("test", 3, rows())
+	results, err := b.measure("test", 3, rows(), row{"slow", func() (sample, error) { order.WriteString("s"); return sample{}, nil }})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if order.String() != "agbababab" {
+	if order.String() != "agbabsabab" {
 		t.Errorf("order: got %s", &order)
 	}
-	if len(results) != 2 || results[0].time != 2 || results[0].cpu() != 1 || results[0].extra["x"] != 3 || results[1].reader != 1 {
+	if len(results) != 3 || results[2].name != "slow" || results[0].time != 2 || results[0].cpu() != 1 || results[0].extra["x"] != 3 || results[1].reader != 1 {
 		t.Errorf("got %+v", results)
 	}
 	if got := strings.Count(text.String(), "Left out: gone"); got != 1 {
@@ -146,6 +146,9 @@ func TestChoose(t *testing.T) {
 	}
 	if two, err := choose("growth,random"); err != nil || names(two) != "growth,random" {
 		t.Errorf("got %v, %v", names(two), err)
+	}
+	if three, err := choose("deflate"); err != nil || names(three) != "deflate-tar,deflate-log,deflate-mixed" {
+		t.Errorf("got %v, %v", names(three), err)
 	}
 	if _, err := choose("nothing"); err == nil {
 		t.Error("no error for a section that is not there")

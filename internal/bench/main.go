@@ -34,7 +34,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGPIPE)
 	defer stop()
 	var o options
-	only := flag.String("only", "", "sections to run, parted by commas: "+names(sections)+"; default all but "+names(onDemand()))
+	only := flag.String("only", "", "sections to run, parted by commas, deflate for all that begin so: "+names(sections)+"; default all but "+names(onDemand()))
 	flag.Float64Var(&o.scale, "scale", 1, "how large the data is, as a part of the full size")
 	flag.IntVar(&o.rounds, "rounds", 5, "rounds that count, after one to warm up")
 	flag.StringVar(&o.figures, "out", "", "write the figures to this file, as lines of JSON")
@@ -135,7 +135,7 @@ func choose(names string) (chosen []section, err error) {
 	for name := range strings.SplitSeq(names, ",") {
 		found := false
 		for _, s := range sections {
-			if s.name == name {
+			if s.name == name || strings.HasPrefix(s.name, name+"-") {
 				chosen, found = append(chosen, s), true
 			}
 		}

@@ -33,14 +33,17 @@ type result struct {
 
 func (r result) cpu() float64 { return r.reader + r.daemon }
 
-// measure runs the rows in turn, once to warm up, then the rounds that count. Rows
-// that are not available are left out, with a note.
-func (b *bench) measure(what string, rounds int, rows []row) ([]result, error) {
+// measure runs the rows in turn, once to warm up, then the rounds that count; slow ones,
+// which take minutes, in the first of these only. Rows that are not available are left
+// out, with a note.
+func (b *bench) measure(what string, rounds int, rows []row, slow ...row) ([]result, error) {
+	rows = slices.Concat(rows, slow)
+	fast := len(rows) - len(slow)
 	samples := make([][]sample, len(rows))
 	for round := range rounds + 1 {
 		b.progress("%s: round %d of %d", what, round, rounds)
 		for i, r := range rows {
-			if r.run == nil {
+			if r.run == nil || i >= fast && round != 1 {
 				continue
 			}
 			if err := b.ctx.Err(); err != nil {
@@ -48,7 +51,7 @@ func (b *bench) measure(what string, rounds int, rows []row) ([]result, error) {
 			}
 			s, err := r.run()
 			switch {
-			case round == 0 && errors.Is(err, errUnavailable):
+			case len(samples[i]) == 0 && errors.Is(err, errUnavailable):
 				rows[i].run = nil
 				b.leaveOut(r.name, err)
 			case err != nil:
