@@ -36,7 +36,7 @@ func (r *run) packing(ctx context.Context, i int, f *source.File, p *packer) (*p
 				return nil, err
 			}
 			size += int64(len(src))
-			packed += int64(len(p.deflate(level, src, false)))
+			packed += int64(len(deflate.Block(level, p.dst, src, false)))
 		}
 		if !deflate.Shrinks(size, packed) {
 			return nil, nil
@@ -86,12 +86,6 @@ func (p *packer) read(f *source.File, n int) ([]byte, error) {
 	return src, f.ReadFull(src, at)
 }
 
-func (p *packer) deflate(level int, src []byte, last bool) []byte {
-	c := deflate.Get(level)
-	defer deflate.Put(level, c)
-	return c.Block(p.dst, src, last)
-}
-
 // packRange is sumRange for a file that is deflated: the CRC-32s of its blocks, and what
 // they are deflated to, come from one read.
 func (p *packer) packRange(ctx context.Context, f *source.File, to *packing, start, end int64, blocks []uint32, progress func(int64)) error {
@@ -108,7 +102,7 @@ func (p *packer) packRange(ctx context.Context, f *source.File, to *packing, sta
 			blocks[(at+int64(i))/BlockLen] = crc32.ChecksumIEEE(src[i:min(i+BlockLen, len(src))])
 		}
 		at += int64(len(src))
-		out := p.deflate(to.level, src, at == f.Size())
+		out := deflate.Block(to.level, p.dst, src, at == f.Size())
 		to.blocks[n] = Packed{uint32(len(out)), crc32.ChecksumIEEE(out)}
 		progress(int64(len(src)))
 	}

@@ -124,13 +124,21 @@ func appendStored(dst, src []byte, last bool) []byte {
 // idle are compressors that nobody uses, by level.
 var idle [MaxLevel + 1]sync.Pool
 
-// Get returns a compressor for Put to take back.
-func Get(level int) *Compressor {
-	if c, ok := idle[level].Get().(*Compressor); ok {
-		return c
+// Block is [Compressor.Block] for a level.
+func Block(level int, dst, src []byte, last bool) []byte {
+	c, ok := idle[level].Get().(*Compressor)
+	if !ok {
+		c = New(level)
 	}
-	return New(level)
+	defer idle[level].Put(c)
+	return c.Block(dst, src, last)
 }
 
-// Put gives a compressor of that level back.
-func Put(level int, c *Compressor) { idle[level].Put(c) }
+// Again is [Block] for a block that was made to n bytes before, which tells those that are
+// stored: nothing has to be tried for them.
+func Again(level, n int, dst, src []byte, last bool) []byte {
+	if n == MaxLen(len(src)) {
+		return appendStored(dst, src, last)
+	}
+	return Block(level, dst, src, last)
+}

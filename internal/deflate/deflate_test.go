@@ -37,8 +37,8 @@ func noise(n int, seed uint64) []byte {
 	return b
 }
 
-// levels are all of them, but with the race detector, which makes one goroutine's work take
-// twenty times as long: TestPortable has them all without it.
+// levels are all of them, but with the race detector, which makes what the test does itself
+// take many times as long: TestPortable has them all without it.
 func levels() (list []int) {
 	for level := MinLevel; level <= MaxLevel; level++ {
 		if !require.RaceDetector || level == MinLevel || level == DefaultLevel {
@@ -111,8 +111,12 @@ func TestStream(t *testing.T) {
 					if i+1 < len(starts) {
 						stop = starts[i+1]
 					}
-					if alone := New(level).Block(nil, data[at:end], end == len(data)); !bytes.Equal(alone, out[start:stop]) {
+					alone := New(level).Block(nil, data[at:end], end == len(data))
+					if !bytes.Equal(alone, out[start:stop]) {
 						t.Fatalf("block %d is another when it is made alone", i)
+					}
+					if again := Again(level, len(alone), nil, data[at:end], end == len(data)); !bytes.Equal(again, alone) {
+						t.Fatalf("block %d is another when its size is known", i)
 					}
 					if rest, _ := inflate(t, out[start:]); !bytes.Equal(rest, data[at:]) {
 						t.Fatalf("the stream from block %d on is wrong", i)
@@ -142,11 +146,9 @@ func TestHistory(t *testing.T) {
 				}
 				for range 5 {
 					name := names[r.IntN(len(names))]
-					c := Get(level)
-					if !bytes.Equal(c.Block(nil, in[name], true), want[name]) {
+					if !bytes.Equal(Block(level, nil, in[name], true), want[name]) {
 						t.Errorf("level %d: %s is another after other blocks", level, name)
 					}
-					Put(level, c)
 				}
 			})
 		}
@@ -250,6 +252,7 @@ func TestSample(t *testing.T) {
 }
 
 func FuzzBlock(f *testing.F) {
+	var compressors [MaxLevel + 1]*Compressor
 	f.Add([]byte("hello, hello, hello"), uint16(7), uint8(6))
 	f.Add(noise(70_000, 1), uint16(65_535), uint8(1))
 	f.Fuzz(func(t *testing.T, data []byte, blockLen uint16, level uint8) {
@@ -257,8 +260,15 @@ func FuzzBlock(f *testing.F) {
 			return
 		}
 		n := MinLevel + int(level)%MaxLevel
-		c := Get(n)
-		defer Put(n, c)
+		c := compressors[n]
+		if c == nil {
+			c = New(n)
+			compressors[n] = c
+		}
+		block := c.Block(nil, data, true)
+		if again := Again(n, len(block), nil, data, true); !bytes.Equal(again, block) {
+			t.Fatalf("a block of %d bytes, %d deflated, is another when its size is known", len(data), len(block))
+		}
 		out, _ := stream(t, c, data, max(int(blockLen), 1+len(data)/1000))
 		if got, left := inflate(t, out); !bytes.Equal(got, data) || left != 0 {
 			t.Fatalf("inflated to %d bytes of %d, with %d left", len(got), len(data), left)

@@ -2,6 +2,8 @@ package generation
 
 import (
 	"context"
+	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -9,9 +11,11 @@ import (
 	"vzip/zipgen"
 )
 
+// aheadParts is how many parts are kept for a reader: of deflated data each keeps a core
+// busy, and others have to be there when cores are done with theirs.
+var aheadParts = max(12, 2*runtime.GOMAXPROCS(0)+2)
+
 const (
-	// aheadParts is how many parts are kept for a reader.
-	aheadParts = 12
 	// aheadPart is the size of a part, in bytes: one that the processor's cache still
 	// has when it is handed on.
 	aheadPart = 256 << 10
@@ -19,9 +23,10 @@ const (
 	aheadLeast = checksum.BlockLen
 	// aheadBeyond is how far parts reach beyond the reader.
 	aheadBeyond = 1 << 20
-	// aheadMost bounds the memory of all readers' parts, in bytes.
-	aheadMost = 16 << 20
 )
+
+// aheadMost bounds the memory of all readers' parts, in bytes.
+var aheadMost = int64(aheadParts+4) << maxBits
 
 var aheadBytes atomic.Int64
 
@@ -34,7 +39,6 @@ type readAhead struct {
 	next  int64  // where a sequential reader goes on
 	row   int    // sequential reads so far
 	parts []part // one behind the other
-	room  [aheadParts]part
 	ended bool
 }
 
@@ -54,7 +58,7 @@ func (r *readAhead) read(ctx context.Context, a *Archive, off int64, n int) (*By
 		b.Release()
 		return nil, nil
 	}
-	for i, d := range b.from[:b.n] {
+	for i, d := range b.from {
 		if !b.wait[i] {
 			continue
 		}
@@ -63,7 +67,7 @@ func (r *readAhead) read(ctx context.Context, a *Archive, off int64, n int) (*By
 		if err == nil {
 			continue
 		}
-		for j, wait := range b.wait[i:b.n] { // nobody else waits for these
+		for j, wait := range b.wait[i:] { // nobody else waits for these
 			if d := b.from[i+j]; wait {
 				r.settle(d, false)
 				d.a.g.reader.Abandon(&d.call)
@@ -75,7 +79,7 @@ func (r *readAhead) read(ctx context.Context, a *Archive, off int64, n int) (*By
 		}
 		return nil, err
 	}
-	for i, d := range b.from[:b.n] {
+	for i, d := range b.from {
 		b.parts[i] = d.buf[max(0, off-d.off):min(int64(d.n), off+int64(n)-d.off)]
 	}
 	return b, nil
@@ -110,7 +114,7 @@ func (r *readAhead) take(a *Archive, off int64, n int, b *Bytes) bool {
 	size := int64(min(max(aheadLeast, n<<min(r.row, 8)), aheadPart))
 	beyond := min(aheadBeyond, 4*size)
 	if len(a.packs.entries) > 0 {
-		beyond = aheadParts * size // a part keeps a core busy
+		beyond = int64(min(aheadParts, 2*deflateCores+2)) << maxBits
 	}
 	if aheadBytes.Load()+r.next-at > aheadMost {
 		return false
@@ -135,12 +139,13 @@ func (r *readAhead) take(a *Archive, off int64, n int, b *Bytes) bool {
 		case p.off >= r.next:
 			return true
 		case p.claimed:
-			for _, d := range b.from[:b.n] { // it waits for others, too
+			for _, d := range b.from { // it waits for others, too
 				r.unclaim(d)
 			}
 			return false
 		}
 		p.claimed = !p.ready
+		p.users.Add(1)
 		b.add(p.Data, p.claimed)
 	}
 	return true
@@ -212,9 +217,7 @@ func (r *readAhead) drop(n int) {
 			p.drop()
 		}
 	}
-	left := copy(r.room[:], r.parts[n:])
-	clear(r.room[left:])
-	r.parts = r.room[:left]
+	r.parts = slices.Delete(r.parts, 0, n)
 }
 
 func (r *readAhead) stop() {

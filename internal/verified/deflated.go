@@ -1,7 +1,6 @@
 package verified
 
 import (
-	"bytes"
 	"container/list"
 	"context"
 	"errors"
@@ -124,29 +123,23 @@ func (r *Reader) deflate(c *Call, x Sources, key uint64, b Deflated, e *deflated
 	}
 	defer func() { d.deflating <- struct{}{} }()
 	e.reading.Store(true)
-	buf := deflateBuffers.Get().(*deflateBuffer)
+	buf := deflateBuffers.Get().(*[deflate.BlockLen]byte)
 	defer deflateBuffers.Put(buf)
 	at, size := int64(b.Block)*deflate.BlockLen, x.Size(key)
-	src := buf.src[:min(deflate.BlockLen, size-at)]
+	src := buf[:min(deflate.BlockLen, size-at)]
 	if err := r.ReadFull(c, x, key, src, at); err != nil {
 		return nil, err
 	}
-	w := deflate.Get(b.Level)
-	out := w.Block(buf.dst[:0], src, at+int64(len(src)) == size)
-	deflate.Put(b.Level, w)
+	out := deflate.Again(b.Level, int(b.Len), make([]byte, 0, b.Len), src, at+int64(len(src)) == size)
 	if (len(out) != int(b.Len) || crc32.ChecksumIEEE(out) != b.CRC32) && !seeded.On("deflated-unchecked") {
 		ref, _, _ := x.Source(key)
 		return nil, &DeflateError{ref.Path(), at}
 	}
-	return bytes.Clone(out), nil
+	return out, nil
 }
 
-// deflateBuffer is what it takes to deflate a block.
-type deflateBuffer struct{ src, dst []byte }
-
-var deflateBuffers = sync.Pool{New: func() any {
-	return &deflateBuffer{make([]byte, deflate.BlockLen), make([]byte, 0, deflate.MaxLen(deflate.BlockLen))}
-}}
+// deflateBuffers are of what is deflated.
+var deflateBuffers = sync.Pool{New: func() any { return new([deflate.BlockLen]byte) }}
 
 // deflateRoom is the memory that deflating a block takes, in bytes: its own, what it makes,
 // and a compressor's.
