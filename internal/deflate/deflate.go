@@ -7,6 +7,7 @@
 package deflate
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"sync"
@@ -124,8 +125,27 @@ func appendStored(dst, src []byte, last bool) []byte {
 // idle are compressors that nobody uses, by level.
 var idle [MaxLevel + 1]sync.Pool
 
+// zeros are what whole blocks of zeros make, of which holes of files have many: by level,
+// and those that end the stream.
+var zeros [MaxLevel + 1][2]struct {
+	once sync.Once
+	made []byte
+}
+
 // Block is [Compressor.Block] for a level.
 func Block(level int, dst, src []byte, last bool) []byte {
+	if len(src) < BlockLen || src[0] != 0 || !bytes.Equal(src[1:], src[:len(src)-1]) {
+		return block(level, dst, src, last)
+	}
+	z := &zeros[level][0]
+	if last {
+		z = &zeros[level][1]
+	}
+	z.once.Do(func() { z.made = block(level, nil, src, last) })
+	return append(dst, z.made...)
+}
+
+func block(level int, dst, src []byte, last bool) []byte {
 	c, ok := idle[level].Get().(*Compressor)
 	if !ok {
 		c = New(level)

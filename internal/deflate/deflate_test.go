@@ -156,6 +156,23 @@ func TestHistory(t *testing.T) {
 	}
 }
 
+// Zeros make what they are compressed to, though they are not each time.
+func TestZeros(t *testing.T) {
+	t.Parallel()
+	almost := make([]byte, BlockLen)
+	almost[BlockLen-1] = 1
+	for _, level := range levels() {
+		c := New(level)
+		for name, src := range map[string][]byte{"zeros": make([]byte, BlockLen), "zeros and a one": almost, "ones": bytes.Repeat([]byte{1}, BlockLen), "few": make([]byte, 1000)} {
+			for _, last := range []bool{false, true, false, true} {
+				if got := Block(level, []byte("before"), src, last); string(got[:6]) != "before" || !bytes.Equal(got[6:], c.Block(nil, src, last)) {
+					t.Errorf("level %d, %s, last %v: other bytes", level, name, last)
+				}
+			}
+		}
+	}
+}
+
 // golden is what version 1 makes of inputs, as a SHA-256 a level. Where it fails, a change
 // has other bytes: Version has to be another, and these with it.
 var golden = map[int][MaxLevel + 1]string{

@@ -27,7 +27,7 @@ type webArchive struct {
 // webCases are the archives that are read over HTTP: some of the table, and one whose
 // own name is odd. All have more bytes than a program reads at once, so that it can be
 // interrupted.
-var webCases = []string{"plain", "nested", "count", "large"}
+var webCases = []string{"plain", "aligned", "deflated", "nested", "count", "large"}
 
 var oddCase = testCase{
 	name: "odd", what: "an archive whose own name has a folder, blanks, umlauts, `%`, `#`, `?`, `&`, `+`, `;` and quotes, with the entries of names, and 3 MB",

@@ -39,7 +39,7 @@ func TestReadersOverHTTP(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"# The mount's\n\n## Over HTTP\n\n3 ways", "9 of these 9 readings are right", "| Python zipfile | python3 |", "| odd | plain | nested |"} {
+	for _, want := range []string{"# The mount's\n\n## Over HTTP\n\n3 ways", "15 of these 15 readings are right", "| Python zipfile | python3 |", "| odd | plain | aligned | deflated | nested |"} {
 		if !strings.Contains(string(text), want) {
 			t.Errorf("no %q in the report:\n%s", want, text)
 		}

@@ -75,6 +75,18 @@ type site struct {
 	layout string
 	cache  string
 	mnt    string
+	// options are lines of YAML of the archive.
+	options []string
+}
+
+// methods are options of archives, whose data is read in other ways.
+var methods = []struct {
+	name    string
+	options []string
+	part    int // what part of the work is done: blocks take long to be deflated
+}{
+	{"stored", nil, 1},
+	{"deflated", []string{"method: deflate", "level: 1"}, 10},
 }
 
 const (
@@ -83,10 +95,10 @@ const (
 )
 
 // newSite makes a tree below base, or with "" in a folder of its own.
-func newSite(t *testing.T, base string, seed uint64, sizes []int64) *site {
+func newSite(t *testing.T, base string, seed uint64, sizes []int64, options ...string) *site {
 	t.Helper()
 	must(t, DependOnSources("../.."))
-	s := &site{t: t, dir: t.TempDir()}
+	s := &site{t: t, dir: t.TempDir(), options: options}
 	if base == "" {
 		base = s.dir
 	}
@@ -94,7 +106,7 @@ func newSite(t *testing.T, base string, seed uint64, sizes []int64) *site {
 	var err error
 	s.files, err = Grow(s.src, seed, sizes)
 	must(t, errors.Join(err, os.Mkdir(s.mnt, 0o755)))
-	must(t, WriteLayout(s.layout, map[string][]Part{archive: s.parts()}))
+	must(t, WriteLayout(s.layout, map[string][]Part{archive: s.parts()}, options...))
 	t.Cleanup(func() { _ = Detach(s.mnt) }) // where a failed test left it
 	return s
 }
@@ -104,7 +116,7 @@ func (s *site) parts() []Part { return []Part{{s.src, inside}} }
 // oracle makes the oracle of the tree as it is.
 func (s *site) oracle() *Oracle {
 	s.t.Helper()
-	f := Freezer{Program: vzip, Dir: s.t.TempDir()}
+	f := Freezer{Program: vzip, Dir: s.t.TempDir(), Options: s.options}
 	o, err := f.Oracle(s.t.Context(), archive, s.parts())
 	must(s.t, err)
 	s.t.Cleanup(func() {

@@ -2,6 +2,7 @@ package rig
 
 import (
 	"math/rand/v2"
+	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -16,16 +17,24 @@ const maxMemory = 192
 // Whatever part of a mounted archive is read, in whatever way, is that part of the
 // oracle.
 func TestReadsThroughMount(t *testing.T) {
-	t.Parallel()
 	require.Needs(t, append(Outside(), "fuse")...)
-	s := newSite(t, "", 6, append(Sizes, 9<<20+1))
+	for _, method := range methods {
+		t.Run(method.name, func(t *testing.T) {
+			t.Parallel()
+			readsThroughMount(t, figure.N(20_000, 50_000_000)/method.part, method.options)
+		})
+	}
+}
+
+func readsThroughMount(t *testing.T, least int, options []string) {
+	s := newSite(t, "", 6, append(Sizes, 9<<20+1), options...)
 	o := s.oracle()
 	must(t, o.CheckOutside(t.Context(), s.src, inside))
 	mount := s.mount()
 	defer closing(t, mount)
 
 	const session = 500
-	n := int64(figure.N(20_000, 50_000_000)) / session * session
+	n := int64(least) / session * session
 	var counts Counts
 	client := &Client{
 		Path: mount.Path(archive), Counts: &counts, Cached: 70, Forget: 500,
@@ -59,6 +68,6 @@ func TestReadsThroughMount(t *testing.T) {
 		t.Errorf("the daemon took %.0f MiB, more than %d", most, maxMemory)
 	}
 	if !t.Failed() {
-		figure.Print(t, "random reads through FUSE: %d (%s), 0 mismatches, 0 short; the daemon took %.0f MiB at most", counts.Reads(), counts.Ways(), most)
+		figure.Print(t, "random reads through FUSE, %s: %d (%s), 0 mismatches, 0 short; the daemon took %.0f MiB at most", filepath.Base(t.Name()), counts.Reads(), counts.Ways(), most)
 	}
 }

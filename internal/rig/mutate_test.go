@@ -3,6 +3,7 @@ package rig
 import (
 	"math/rand/v2"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -22,16 +23,18 @@ func TestMutations(t *testing.T) {
 	require.Needs(t, "fuse")
 	n := figure.N(2000, 300_000) / len(Kinds)
 	for _, k := range Kinds {
-		t.Run(k.Name, func(t *testing.T) {
-			t.Parallel()
-			mutations(t, k, n)
-		})
+		for _, method := range methods {
+			t.Run(k.Name+"/"+method.name, func(t *testing.T) {
+				t.Parallel()
+				mutations(t, k, n/method.part, method.options)
+			})
+		}
 	}
 }
 
-func mutations(t *testing.T, k Kind, n int) {
+func mutations(t *testing.T, k Kind, n int, options []string) {
 	p := place(t, k)
-	s := newSite(t, p.Dir, 1, Sizes)
+	s := newSite(t, p.Dir, 1, Sizes, options...)
 	o := s.oracle()
 	must(t, o.CheckOutside(t.Context(), s.src, inside))
 	m, err := NewMutator(s.src, s.files, filepath.Join(p.Dir, "side"), uint64(len(k.Name)))
@@ -52,7 +55,7 @@ func mutations(t *testing.T, k Kind, n int) {
 		}
 	}
 	if !t.Failed() {
-		figure.Print(t, "mutations racing with reads on %s: %d, %s, 0 wrong, 0 short", k.Name, m.Done(), &counts)
+		figure.Print(t, "mutations racing with reads, %s: %d, %s, 0 wrong, 0 short", strings.TrimPrefix(t.Name(), "TestMutations/"), m.Done(), &counts)
 	}
 }
 

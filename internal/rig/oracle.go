@@ -2,6 +2,7 @@ package rig
 
 import (
 	"bytes"
+	"compress/flate"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -127,8 +128,14 @@ func (o *Oracle) Close() error { return os.Remove(o.File) }
 // Size is the archive's size in bytes.
 func (o *Oracle) Size() int64 { return int64(len(o.Bytes)) }
 
-// Data returns the data of an entry.
-func (o *Oracle) Data(e *strictzip.Entry) []byte { return o.Bytes[e.DataAt : e.DataAt+e.Size] }
+// Inflated returns what the data of an entry of archive b is made of.
+func Inflated(b []byte, e *strictzip.Entry) ([]byte, error) {
+	data := b[e.DataAt : e.DataAt+e.CompressedSize]
+	if e.Method == 0 {
+		return data, nil
+	}
+	return io.ReadAll(flate.NewReader(bytes.NewReader(data)))
+}
 
 // compare holds the archive's entries to the files that they are of: each of them
 // is there, and nothing else.
@@ -156,8 +163,9 @@ func (o *Oracle) compare(parts []Part) error {
 			if err != nil {
 				return err
 			}
-			if !bytes.Equal(want, o.Data(e)) {
-				return fmt.Errorf("the oracle's entry %q is not what %s holds", e.Name, path)
+			got, err := Inflated(o.Bytes, e)
+			if err != nil || !bytes.Equal(want, got) {
+				return fmt.Errorf("the oracle's entry %q is not what %s holds; error %v", e.Name, path, err)
 			}
 			seen++
 			break
@@ -216,8 +224,8 @@ func (o *Oracle) findPoints() []int64 {
 	points := []int64{0, o.Size(), o.Zip.DirectoryAt, o.Zip.DirectoryAt + o.Zip.DirectoryLen}
 	for i := range o.Zip.Entries {
 		e := &o.Zip.Entries[i]
-		points = append(points, e.HeaderAt, e.DataAt, e.DataAt+e.Size, e.CentralAt)
-		for at := int64(BlockLen); at < e.Size; at += BlockLen {
+		points = append(points, e.HeaderAt, e.DataAt, e.DataAt+e.CompressedSize, e.CentralAt)
+		for at := int64(BlockLen); at < e.CompressedSize; at += BlockLen {
 			points = append(points, e.DataAt+at)
 		}
 	}
@@ -239,17 +247,17 @@ func (o *Oracle) Where(off int64) string {
 	if off < e.DataAt {
 		return fmt.Sprintf("local header of %q", e.Name)
 	}
-	return fmt.Sprintf("data of %q, byte %d of %d", e.Name, off-e.DataAt, e.Size)
+	return fmt.Sprintf("data of %q, byte %d of %d", e.Name, off-e.DataAt, e.CompressedSize)
 }
 
 // Overlapping calls visit with each entry that has data in a range of offsets,
 // until visit returns false.
 func (o *Oracle) Overlapping(from, to int64, visit func(*strictzip.Entry) bool) {
 	entries := o.Zip.Entries
-	for i := sort.Search(len(entries), func(i int) bool { return entries[i].DataAt+entries[i].Size > from }); i < len(entries); i++ {
+	for i := sort.Search(len(entries), func(i int) bool { return entries[i].DataAt+entries[i].CompressedSize > from }); i < len(entries); i++ {
 		if e := &entries[i]; e.DataAt >= to {
 			return
-		} else if e.Size > 0 && !visit(e) {
+		} else if e.CompressedSize > 0 && !visit(e) {
 			return
 		}
 	}

@@ -54,9 +54,17 @@ func (g *generations) find(ino uint64) *Oracle {
 // A reader that stays on one generation while others come reads that one to the
 // end; a layout that is wrong changes nothing.
 func TestReloads(t *testing.T) {
-	t.Parallel()
 	require.Needs(t, "fuse")
-	s := newSite(t, "", 12, Sizes)
+	for _, method := range methods {
+		t.Run(method.name, func(t *testing.T) {
+			t.Parallel()
+			testReloads(t, max(10, figure.N(20, 5000)/method.part), method.options)
+		})
+	}
+}
+
+func testReloads(t *testing.T, n int, options []string) {
+	s := newSite(t, "", 12, Sizes, options...)
 	oracles := s.states(5)
 	gens := &generations{byIno: map[uint64]*Oracle{}}
 	mount := s.mount()
@@ -99,11 +107,11 @@ func TestReloads(t *testing.T) {
 			}
 		})
 	}
-	reloads, refused := s.reloads(mount, oracles, gens, figure.N(20, 5000), &published, &stop)
+	reloads, refused := s.reloads(mount, oracles, gens, n, &published, &stop)
 	stop.Store(true)
 	readers.Wait()
 	if !t.Failed() {
-		figure.Print(t, "reloads under pinned readers: %d, and %d refused for a wrong layout; handles that outlived their generation %d; %s; 0 mixed generations", reloads, refused, old.Load(), &counts)
+		figure.Print(t, "reloads under pinned readers, %s: %d, and %d refused for a wrong layout; handles that outlived their generation %d; %s; 0 mixed generations", filepath.Base(t.Name()), reloads, refused, old.Load(), &counts)
 	}
 }
 
@@ -136,7 +144,7 @@ func (s *site) states(n int) (oracles []*Oracle) {
 func (s *site) show(state int) {
 	s.t.Helper()
 	part := Part{fmt.Sprintf("%s/state-%d", s.dir, state), inside}
-	must(s.t, WriteLayout(s.layout+".new", map[string][]Part{archive: {part}}))
+	must(s.t, WriteLayout(s.layout+".new", map[string][]Part{archive: {part}}, s.options...))
 	must(s.t, os.Rename(s.layout+".new", s.layout))
 }
 

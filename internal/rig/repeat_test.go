@@ -14,15 +14,23 @@ import (
 // equal after a restart, without remembered CRCs, in another folder, and with any
 // number of processors.
 func TestSameAgain(t *testing.T) {
-	t.Parallel()
 	require.Needs(t, "fuse")
-	s := newSite(t, "", 8, Sizes)
+	for _, method := range methods {
+		t.Run(method.name, func(t *testing.T) {
+			t.Parallel()
+			sameAgain(t, method.options)
+		})
+	}
+}
+
+func sameAgain(t *testing.T, options []string) {
+	s := newSite(t, "", 8, Sizes, options...)
 	o := s.oracle()
 	must(t, os.MkdirAll(s.dir+"/other/mnt", 0o755))
 	must(t, Freeze(t.Context(), s.dir+"/other/src", s.src))
 	other := *s
 	other.src, other.layout, other.mnt = s.dir+"/other/src", s.dir+"/other/layout.yaml", s.dir+"/other/mnt"
-	must(t, WriteLayout(other.layout, map[string][]Part{archive: other.parts()}))
+	must(t, WriteLayout(other.layout, map[string][]Part{archive: other.parts()}, options...))
 
 	var want Stat
 	rounds := figure.N(3, 200)
@@ -52,5 +60,5 @@ func TestSameAgain(t *testing.T) {
 			}
 		}
 	}
-	figure.Print(t, "the same archive: %d mounts, 2 folders, GOMAXPROCS 1, 2 and 8, with and without remembered CRCs: 1 SHA-256, 1 inode number, 1 time", mounts)
+	figure.Print(t, "the same archive, %s: %d mounts, 2 folders, GOMAXPROCS 1, 2 and 8, with and without remembered CRCs: 1 SHA-256, 1 inode number, 1 time", filepath.Base(t.Name()), mounts)
 }

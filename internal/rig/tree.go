@@ -25,8 +25,9 @@ var Sizes = []int64{
 var fromDay = time.Date(2024, 2, 29, 12, 0, 0, 0, time.UTC)
 
 // Grow makes a tree of files of the given sizes and random bytes, none of them
-// zero, so that a hole is a change. Paths of the files are returned, relative to
-// dir. Folders and a symbolic link come with them.
+// zero, so that a hole is a change; those of every second file can be deflated.
+// Paths of the files are returned, relative to dir. Folders and a symbolic link
+// come with them.
 func Grow(dir string, seed uint64, sizes []int64) (files []string, err error) {
 	rnd := rand.New(rand.NewPCG(seed, uint64(len(sizes))))
 	for i, size := range sizes {
@@ -34,8 +35,13 @@ func Grow(dir string, seed uint64, sizes []int64) (files []string, err error) {
 		if i%5 == 0 {
 			rel = fmt.Sprintf("f%03d with a longer name.dat", i)
 		}
-		path := filepath.Join(dir, rel)
-		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, Noise(rnd, size), 0o644)); err != nil {
+		path, data := filepath.Join(dir, rel), Noise(rnd, size)
+		if i%2 == 1 {
+			for j := range data {
+				data[j] = data[j]&15 | 64
+			}
+		}
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, data, 0o644)); err != nil {
 			return nil, err
 		}
 		files = append(files, rel)

@@ -22,6 +22,7 @@ type Call struct {
 
 	mu     sync.Mutex
 	at     *device // whose slot it holds, or where it is parked
+	token  *device // one of whose tokens to deflate it holds
 	parked bool
 	left   bool // nobody waits for it any more
 }

@@ -121,7 +121,8 @@ func (r *Reader) deflate(c *Call, x Sources, key uint64, b Deflated, e *deflated
 	if err := r.waitFor(c, d, d.deflating, nil); err != nil {
 		return nil, r.inWords(x, key, err)
 	}
-	defer func() { d.deflating <- struct{}{} }()
+	c.hold(d)
+	defer c.give()
 	e.reading.Store(true)
 	buf := deflateBuffers.Get().(*[deflate.BlockLen]byte)
 	defer deflateBuffers.Put(buf)

@@ -331,6 +331,44 @@ func TestDeflatedSlots(t *testing.T) {
 	wantIdle(t, r)
 }
 
+// Reads that hang, as many as blocks can be deflated at once, stop nobody once they are late.
+func TestDeflatedHung(t *testing.T) {
+	t.Parallel()
+	d := deflatedOf(t, 1, cap(newDeflating())*deflate.BlockLen, 1000)
+	r := NewReader(Options{Timeout: 10 * time.Second})
+	defer r.Close()
+	tokens := r.devices.get(1).deflating
+	open := make(chan struct{})
+	d.read = func(key uint64, _ int) {
+		if key == 0 {
+			<-open
+		}
+	}
+	var wg sync.WaitGroup
+	calls := make([]*Call, cap(tokens))
+	for n := range calls {
+		calls[n] = newCall(context.Background(), r.Timeout)
+		wg.Go(func() { _ = r.ReadDeflated(calls[n], d, 0, d.block(0, n), make([]byte, 1), 0) })
+	}
+	for begun := time.Now(); len(tokens) > 0; time.Sleep(time.Millisecond) {
+		if time.Since(begun) > 5*time.Second {
+			t.Fatalf("%d tokens are left, want none", len(tokens))
+		}
+	}
+	for _, c := range calls {
+		if err := r.Late(c, d); !errors.As(err, new(*TimeoutError)) {
+			t.Errorf("late: got error %v", err)
+		}
+	}
+	wantBlock(t, r, d, 1, 0)
+	close(open)
+	wg.Wait()
+	for _, c := range calls {
+		r.Leave(c)
+	}
+	wantIdle(t, r)
+}
+
 // A block that is not made to what it was before is not handed out, nor kept.
 func TestDeflatedToOthers(t *testing.T) {
 	t.Parallel()

@@ -113,6 +113,23 @@ func (d *device) queue(c *Call) error {
 	}
 }
 
+// hold notes that the call has one of the device's tokens.
+func (c *Call) hold(d *device) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.token = d
+}
+
+// give gives the token back, if the call has one.
+func (c *Call) give() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.token != nil {
+		c.token.deflating <- struct{}{}
+		c.token = nil
+	}
+}
+
 // leave gives up the slot that a call has, if it has one.
 func (c *Call) leave() {
 	c.mu.Lock()

@@ -118,6 +118,7 @@ func (r *Reader) Late(c *Call, x Sources) error {
 		d.late.Store(now())
 	}
 	c.park()
+	c.give() // or hung reads of one file keep all others from being deflated
 	return r.inWords(x, c.key.Load(), errLate)
 }
 
