@@ -52,8 +52,8 @@ figures: deps ## run what goes wrong once in a while very often, and print the f
 		./internal/crccache ./internal/checksum ./internal/verified ./internal/rig ./layout ./vfs ./cmd/vzip \
 		$(if $(RUN),-run '$(RUN)') | grep -E 'figure:|^(---|===) FAIL|^(ok|FAIL|panic)'
 
-soak: deps ## read, change and reload a mount for SOAK, 30 minutes by default
-	$(GO) run ./internal/soak -time $(or $(SOAK),30m)
+soak: deps ## read, change and reload a mount for SOAK, 30 minutes by default, with METHOD=store or another
+	$(GO) run ./internal/soak -time $(or $(SOAK),30m) -method $(or $(METHOD),store)
 
 clients: build deps-test bin/versitygw ## let programs copy archives while things go wrong, and write docs/clients.md
 	$(GO) run ./internal/clients -report docs/clients.md $(CLIENTS)

@@ -28,6 +28,7 @@ func main() {
 	flag.IntVar(&o.clients, "clients", 16, "how many programs read at once")
 	flag.Uint64Var(&o.seed, "seed", 1, "of all that is random")
 	flag.StringVar(&o.place, "place", "", "make a file system of this kind for the sources: ext4, ext4-128, xfs, btrfs, tmpfs, overlay")
+	flag.StringVar(&o.method, "method", "store", "of the archives: store, deflate, auto")
 	flag.Parse()
 	if flag.NArg() > 0 {
 		flag.Usage()
@@ -52,7 +53,7 @@ type options struct {
 	time, every, report, pause time.Duration
 	clients                    int
 	seed                       uint64
-	place                      string
+	place, method              string
 	print                      func(format string, args ...any)
 }
 

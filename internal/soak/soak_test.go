@@ -25,9 +25,16 @@ func TestSoak(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Setenv("TMPDIR", t.TempDir())
+	for _, method := range []string{"store", "deflate"} {
+		t.Run(method, func(t *testing.T) { testSoak(t, method) })
+	}
+}
+
+func testSoak(t *testing.T, method string) {
 	var text strings.Builder
 	o := options{
-		time: 6 * time.Second, every: time.Second, report: 2 * time.Second, pause: 20 * time.Millisecond, clients: 6, seed: 1,
+		method: method,
+		time:   6 * time.Second, every: time.Second, report: 2 * time.Second, pause: 20 * time.Millisecond, clients: 6, seed: 1,
 		print: func(format string, args ...any) { fmt.Fprintf(&text, format+"\n", args...) },
 	}
 	if err := run(t.Context(), o); err != nil {

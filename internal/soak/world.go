@@ -71,7 +71,7 @@ func newWorld(ctx context.Context, p *rig.Program, dir, sources string, o option
 		defer printing.Unlock()
 		o.print(format, args...)
 	}
-	w.freezer = rig.Freezer{Program: p, Dir: filepath.Join(dir, "frozen")}
+	w.freezer = rig.Freezer{Program: p, Dir: filepath.Join(dir, "frozen"), Options: []string{"method: " + o.method}}
 	busyDir, calmDir, mnt := filepath.Join(sources, "busy"), filepath.Join(sources, "calm"), filepath.Join(dir, "mnt")
 	if err := errors.Join(os.Mkdir(w.freezer.Dir, 0o755), os.Mkdir(mnt, 0o755)); err != nil {
 		return nil, err
@@ -96,7 +96,7 @@ func newWorld(ctx context.Context, p *rig.Program, dir, sources string, o option
 		return nil, err
 	}
 	layout := filepath.Join(dir, "layout.yaml")
-	if err := rig.WriteLayout(layout, map[string][]rig.Part{busy: w.parts, calm: calmParts}); err != nil {
+	if err := rig.WriteLayout(layout, map[string][]rig.Part{busy: w.parts, calm: calmParts}, w.freezer.Options...); err != nil {
 		return nil, err
 	}
 	first, err := w.freeze(ctx)
