@@ -142,6 +142,9 @@ func Block(level int, dst, src []byte, last bool) []byte {
 		z = &zeros[level][1]
 	}
 	z.once.Do(func() { z.made = block(level, nil, src, last) })
+	if z.made == nil { // it panicked, for who came first
+		return block(level, dst, src, last)
+	}
 	return append(dst, z.made...)
 }
 
