@@ -3,6 +3,7 @@ package generation
 import (
 	"context"
 	"crypto/sha256"
+	"sync"
 	"time"
 )
 
@@ -52,10 +53,12 @@ func (a *Archive) awaitSum(left <-chan struct{}) error {
 	}
 }
 
-// whenLeft calls f once nobody waits for the call any more, until stop is called.
+// whenLeft calls f once nobody waits for the call any more, until stop is called: after that
+// nobody looks at the call, which may become another one's.
 func (d *Data) whenLeft(f func()) (stop func()) {
 	ended := make(chan struct{})
-	go func() {
+	var looking sync.WaitGroup
+	looking.Go(func() {
 		look := time.NewTicker(tickEvery)
 		defer look.Stop()
 		for {
@@ -69,6 +72,9 @@ func (d *Data) whenLeft(f func()) (stop func()) {
 				}
 			}
 		}
-	}()
-	return func() { close(ended) }
+	})
+	return func() {
+		close(ended)
+		looking.Wait()
+	}
 }
