@@ -80,7 +80,7 @@ func writeAims() []aim {
 
 func deflateAims() (all []aim) {
 	for _, set := range deflateSets {
-		s, name, read := set.section, set.section, set.name+", read"
+		s, name, read := set.section().name, set.section().name, set.name+", read"
 		all = append(all,
 			atMost(1.02, name+": size to zip -6's", one(s, set.name, hashAll, "size to zip -6")),
 			atLeast(0.9, name+": throughput to cores × the bare loop's", one(s, set.name, hashAll, "throughput to cores")),

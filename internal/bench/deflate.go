@@ -32,37 +32,37 @@ const (
 	sevenZipJob = sevenZip5 + ", cp"
 )
 
-// deflateSets are data sets by section.
-var deflateSets = []struct {
-	section, name, title string
-	fill                 func(*bench, *dataset) error
-	auto                 bool // method: auto, too
-}{
-	{"deflate-tar", "tar", "a tar of Go's sources", (*bench).fillTar, false},
-	{"deflate-log", "log", "a log file", (*bench).fillLog, false},
-	{"deflate-mixed", "mixed", "a tree of sources, pictures and logs", (*bench).fillMixed, true},
+type deflateSet struct {
+	name, title string
+	fill        func(*bench, *dataset) error
+	auto        bool // method: auto, too
 }
 
-// deflate makes compressed archives: how small, how fast, and how fast they are read.
-func deflate(b *bench) error {
-	for _, set := range deflateSets {
-		if set.section != b.section {
-			continue
-		}
-		d, err := b.toDeflate(set.name, set.fill)
-		if err != nil {
-			return err
-		}
-		title := fmt.Sprintf("%s, %.0f MB", set.title, float64(d.size)/1e6)
-		if err := b.deflateMake(d, title, set.auto); err != nil {
-			return err
-		}
-		if err := b.deflateRead(d, title); err != nil {
-			return err
-		}
-		return b.deflateWhole(d, title)
+var deflateSets = []deflateSet{
+	{"tar", "a tar of Go's sources", (*bench).fillTar, false},
+	{"log", "a log file", (*bench).fillLog, false},
+	{"mixed", "a tree of sources, pictures and logs", (*bench).fillMixed, true},
+}
+
+// section is one for each, as the log takes half an hour.
+func (set deflateSet) section() section {
+	return section{name: "deflate-" + set.name, title: "Compressed archives: " + set.title, run: set.run}
+}
+
+// run makes compressed archives: how small, how fast, and how fast they are read.
+func (set deflateSet) run(b *bench) error {
+	d, err := b.toDeflate(set.name, set.fill)
+	if err != nil {
+		return err
 	}
-	return fmt.Errorf("there is no data for %s", b.section)
+	title := fmt.Sprintf("%s, %.0f MB", set.title, float64(d.size)/1e6)
+	if err := b.deflateMake(d, title, set.auto); err != nil {
+		return err
+	}
+	if err := b.deflateRead(d, title); err != nil {
+		return err
+	}
+	return b.deflateWhole(d, title)
 }
 
 // toDeflate makes a data set, and a layout that compresses it.

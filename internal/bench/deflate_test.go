@@ -26,7 +26,7 @@ func TestDeflate(t *testing.T) {
 				t.Errorf("no table has %q:\n%s", name, &text)
 			}
 			// What a compressor makes of a few MB differs little, but for that of 7z.
-			if got := f.get(set.section, set.name, name, "size to zip -6"); !(got > 0.5 && got < 1.5) && name != deflateLoop {
+			if got := f.get(set.section().name, set.name, name, "size to zip -6"); !(got > 0.5 && got < 1.5) && name != deflateLoop {
 				t.Errorf("%s, %s: size to zip -6: got %v", set.name, name, got)
 			}
 		}

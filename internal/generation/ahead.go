@@ -2,7 +2,6 @@ package generation
 
 import (
 	"context"
-	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -11,9 +10,13 @@ import (
 	"vzip/zipgen"
 )
 
-// aheadParts is how many parts are kept for a reader: of deflated data each keeps a core
-// busy, and others have to be there when cores are done with theirs.
-var aheadParts = max(12, 2*runtime.GOMAXPROCS(0)+2)
+// aheadParts is how many parts are kept for a reader, aheadBlocks how far ahead blocks of
+// deflated data are begun: each keeps a core busy, and others have to be there when cores
+// are done with theirs.
+var (
+	aheadBlocks = 2*deflateCores + 2
+	aheadParts  = max(12, aheadBlocks)
+)
 
 const (
 	// aheadPart is the size of a part, in bytes: one that the processor's cache still
@@ -114,7 +117,7 @@ func (r *readAhead) take(a *Archive, off int64, n int, b *Bytes) bool {
 	size := int64(min(max(aheadLeast, n<<min(r.row, 8)), aheadPart))
 	beyond := min(aheadBeyond, 4*size)
 	if len(a.packs.entries) > 0 {
-		beyond = int64(min(aheadParts, 2*deflateCores+2)) << maxBits
+		beyond = int64(aheadBlocks) << maxBits
 	}
 	if aheadBytes.Load()+r.next-at > aheadMost {
 		return false

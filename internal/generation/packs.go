@@ -169,7 +169,7 @@ func (p *packs) at(at int, off int64) int {
 
 // deflateCores is how many blocks of one read are made at a time: one can be read while
 // another is deflated.
-var deflateCores = min(max(runtime.GOMAXPROCS(0), 2), aheadParts)
+var deflateCores = max(runtime.GOMAXPROCS(0), 2)
 
 // readDeflated fills p with the deflated data of entry i, which is at a place in a.packs,
 // from off on.
